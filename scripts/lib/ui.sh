@@ -1,0 +1,14 @@
+# What every script shares: the log file, step lines with the elapsed time, errors that name the remedy.
+# Sourced, never run.
+ve_log=${VE_LOG:-$(mktemp -t virtengine.XXXXXX.log)}
+ve_started=${ve_started:-$SECONDS}
+if [ -t 1 ]; then bold=$'\e[1m' dim=$'\e[2m' red=$'\e[31m' off=$'\e[0m'; else bold='' dim='' red='' off=''; fi
+
+clock() { local s=$((SECONDS - ve_started)); printf '%02d:%02d' $((s / 60)) $((s % 60)); }
+step() { printf '%s[%s]%s %s\n' "$bold" "$(clock)" "$off" "$*"; }
+note() { printf '        %s%s%s\n' "$dim" "$*" "$off"; }
+# die WHAT REMEDY
+die() { printf '%serror:%s %s\n       %s\n' "$red" "$off" "$1" "${2:-}" >&2; exit 1; }
+
+# The toolchain that can compile the runtime to WebAssembly, for substrate-wasm-builder.
+if rustup toolchain list 2>/dev/null | grep -q '^wasm\b'; then export WASM_BUILD_TOOLCHAIN=wasm; fi
