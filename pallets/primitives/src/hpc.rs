@@ -320,6 +320,26 @@ pub enum JobProgress {
 	Running(Moment),
 }
 
+/// Why a provider turns a job down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, serde::Serialize, serde::Deserialize)]
+pub enum DeclineReason {
+	/// No room for it now.
+	#[codec(index = 0)]
+	NoCapacity,
+	/// The payload could not be fetched or opened.
+	#[codec(index = 1)]
+	UnreadablePayload,
+	/// It asks for something the provider does not run.
+	#[codec(index = 2)]
+	NotAllowed,
+	/// It cannot be running in the time the customer gives.
+	#[codec(index = 3)]
+	TooLittleTime,
+	/// The cluster is down or about to be.
+	#[codec(index = 4)]
+	Maintenance,
+}
+
 /// A job as the chain keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, serde::Serialize, serde::Deserialize)]
 pub struct Job<AccountId> {
@@ -335,10 +355,14 @@ pub struct Job<AccountId> {
 	pub provider: ProviderId,
 	/// Where it stands.
 	pub state: JobState,
-	/// The next block at which the chain will act if nobody else does.
+	/// The next block at which the chain will act if nobody else does. Of an ended job: the last one.
 	pub deadline: BlockNumber,
+	/// Block before which the current cluster must have it running; set anew with every assignment.
+	pub start_by: BlockNumber,
 	/// When it was accepted; periods cannot start earlier.
 	pub accepted_at: Option<Moment>,
+	/// When it first ran, as its provider reported it; kept over a requeue.
+	pub started_at: Option<Moment>,
 	/// The customer asked for the end; a provider that does not end it before this block loses its say.
 	pub cancel_by: Option<BlockNumber>,
 	/// How it ended.

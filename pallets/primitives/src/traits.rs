@@ -46,6 +46,10 @@ pub trait ProviderRegistry<AccountId> {
 	fn worker_of(who: &AccountId) -> Option<ProviderId>;
 	/// Owner of an organisation.
 	fn owner(provider: ProviderId) -> Option<AccountId>;
+	/// The accounts under which an organisation may have registered the encryption keys it reads with: its owner and
+	/// its hot keys, bounded by the most hot keys an organisation may have; empty for an unknown one. A payload is
+	/// readable by a provider iff it is sealed to a key of at least one of them.
+	fn readers(provider: ProviderId) -> alloc::vec::Vec<AccountId>;
 	/// Where an organisation is paid to.
 	fn payout(provider: ProviderId) -> Option<AccountId>;
 	/// Whether it may take new work: registered, owner active, bond at least the minimum.
@@ -112,7 +116,9 @@ pub trait Billing<AccountId> {
 		ceiling: Balance,
 		allocation: Allocation,
 	) -> DispatchResult;
-	/// Moves an agreement that has not started to another provider and plan; the money stays where it is.
+	/// Moves an agreement that has not started to another provider and plan; the money stays where it is. The count at
+	/// the provider and the agreement's own pin of the plan move with it (both may be the same as before). The
+	/// allocation, the dispute window and the take rate stay as they were pinned.
 	fn reassign(agreement: AgreementId, provider: ProviderId, plan: PlanId) -> DispatchResult;
 	/// Starts metering at `at` (not in the future by more than the tolerance). Starting again after a requeue is a
 	/// no-op: `started_at` keeps its first value.
@@ -128,6 +134,9 @@ pub trait Billing<AccountId> {
 	/// Publishes a plan of `provider` with every component priced, for benchmarks.
 	#[cfg(feature = "runtime-benchmarks")]
 	fn benchmark_plan(provider: ProviderId) -> PlanId;
+	/// Endows `who` so that it can open an agreement with a ceiling of `amount` of the native asset.
+	#[cfg(feature = "runtime-benchmarks")]
+	fn benchmark_endow(who: &AccountId, amount: Balance);
 }
 
 /// Told by billing when an agreement has been settled. Marks state, moves no money, cannot fail.
