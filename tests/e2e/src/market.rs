@@ -1,0 +1,173 @@
+//! A whole small market on one machine: a development chain, a provider with a worker beside the `local` scheduler,
+//! and a customer who uses `ve` as a person would.
+
+use crate::{described, eventually, Node, Process, TestDir, PATIENCE};
+use anyhow::{ensure, Context, Result};
+use serde_json::Value;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+/// Processors of the cluster that a market registers.
+pub const CLUSTER_CPUS: u32 = 4;
+
+/// What differs between markets.
+#[derive(Default)]
+pub struct MarketOptions {
+    /// Arguments of the node beside `--dev`.
+    pub node: Vec<String>,
+    /// Environment of the worker: failpoints.
+    pub worker_env: Vec<(String, String)>,
+    /// `virtengine-worker` binary to run; the one beside the test if `None`.
+    pub worker_binary: Option<PathBuf>,
+}
+
+/// A running market. Bob owns the provider, Alice buys.
+pub struct Market {
+    /// The chain.
+    pub node: Node,
+    /// The worker, if it runs.
+    pub worker: Option<Process>,
+    options: MarketOptions,
+    /// Everything lies here; dropped last.
+    pub dir: TestDir,
+}
+
+impl Market {
+    /// Starts a chain, registers a provider with a cluster and a customer's key, and starts the worker.
+    pub async fn open(name: &str, options: MarketOptions) -> Result<Self> {
+        let dir = TestDir::new(name)?;
+        let mut arguments = vec!["--dev"];
+        arguments.extend(options.node.iter().map(String::as_str));
+        let node = Node::start(&dir.path().join("node"), &arguments).await?;
+        let mut market = Self { node, worker: None, options, dir };
+        market.prepare().await.map_err(|e| e.context(format!("kept in {}", market.dir.path().display())))?;
+        market.start_worker().await?;
+        Ok(market)
+    }
+
+    async fn prepare(&mut self) -> Result<()> {
+        let script = crate::repository().join("scripts/lib/market.sh");
+        let log = self.dir.path().join("market.log");
+        let status = Command::new("bash")
+            .arg(&script)
+            .env("VE_BIN", crate::binary("ve").parent().context("a binary lies in a folder")?)
+            .env("VE_MARKET_DIR", self.dir.path())
+            .env("VE_URL", self.node.url())
+            .env("VE_METRICS_PORT", crate::free_port().to_string())
+            .env("VE_CLUSTER_CPUS", CLUSTER_CPUS.to_string())
+            .stdout(fs::File::create(&log)?)
+            .stderr(fs::File::options().append(true).open(&log)?)
+            .status()?;
+        ensure!(status.success(), "setting the market up failed:\n{}", fs::read_to_string(&log)?);
+        Ok(())
+    }
+
+    /// Starts the worker, with the environment of the options.
+    pub async fn start_worker(&mut self) -> Result<()> {
+        let env = self.options.worker_env.clone();
+        self.start_worker_with(&env).await
+    }
+
+    /// Starts the worker with an environment of its own (a failpoint, say).
+    pub async fn start_worker_with(&mut self, env: &[(String, String)]) -> Result<()> {
+        let binary = self.options.worker_binary.clone().unwrap_or_else(|| crate::binary("virtengine-worker"));
+        let process = Process::start(
+            Command::new(binary)
+                .args(["run", "--config", &self.dir.path().join("worker.toml").to_string_lossy()])
+                .envs(env.iter().cloned()),
+            &self.dir.path().join("worker.log"),
+        )?;
+        self.worker = Some(process);
+        Ok(())
+    }
+
+    /// kill -9 for the worker.
+    pub fn kill_worker(&mut self) {
+        if let Some(mut worker) = self.worker.take() {
+            worker.kill();
+        }
+    }
+
+    /// A path below the market's directory.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Runs `ve` as `who` ("alice" or "bob").
+    pub fn ve_as(&self, who: &str, arguments: &[&str]) -> Result<Output> {
+        Command::new(crate::binary("ve"))
+            .args(["--key", who])
+            .args(arguments)
+            .env("VE_CONFIG", self.path("ve.toml"))
+            .env("VE_PASSPHRASE", "market")
+            .env("NO_COLOR", "1")
+            .output()
+            .context("running ve")
+    }
+
+    /// Runs `ve` as the customer and returns its JSON; an exit status other than 0 is an error.
+    pub fn ve(&self, arguments: &[&str]) -> Result<Value> {
+        let mut all = vec!["--json"];
+        all.extend(arguments);
+        let output = self.ve_as("alice", &all)?;
+        ensure!(output.status.success(), "ve {}: {}", arguments.join(" "), described(&output));
+        serde_json::from_slice(&output.stdout).with_context(|| described(&output))
+    }
+
+    /// Submits a template and returns the number of the job.
+    pub fn submit(&self, arguments: &[&str]) -> Result<u64> {
+        let mut all = vec!["run"];
+        all.extend(arguments);
+        let answer = self.ve(&all)?;
+        answer["job"].as_u64().with_context(|| format!("`ve run --json` names the job: {answer}"))
+    }
+
+    /// The state of a job as `ve job --json` names it.
+    pub fn job(&self, job: u64) -> Result<Value> {
+        self.ve(&["job", &job.to_string()])
+    }
+
+    /// Waits until a job is in one of `states`.
+    pub async fn wait_for(&self, job: u64, states: &[&str]) -> Result<Value> {
+        eventually(&format!("job {job} in {states:?}"), PATIENCE, async || {
+            let now = self.job(job)?;
+            let state = now["state"].as_str().unwrap_or_default().to_string();
+            ensure!(states.contains(&state.as_str()), "it is {state}");
+            Ok(now)
+        })
+        .await
+        .with_context(|| format!("see {}", self.dir.path().display()))
+    }
+
+    /// Files below `dir` (of the market) that contain `needle`.
+    pub fn files_containing(&self, needle: &[u8]) -> Result<Vec<PathBuf>> {
+        let mut found = Vec::new();
+        let mut open = vec![self.dir.path().to_path_buf()];
+        while let Some(dir) = open.pop() {
+            for entry in fs::read_dir(dir)? {
+                let path = entry?.path();
+                if path.is_symlink() {
+                    continue;
+                }
+                if path.is_dir() {
+                    open.push(path);
+                } else if contains(&path, needle)? {
+                    found.push(path);
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn contains(path: &Path, needle: &[u8]) -> Result<bool> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(e) => return Err(e.into()),
+    };
+    Ok(bytes.windows(needle.len()).any(|w| w == needle))
+}
