@@ -74,7 +74,7 @@ fn panic(_: &core::panic::PanicInfo) -> ! { loop {} }
 RS
   (cd "$dir" && CARGO_TARGET_DIR=$dir/target RUSTFLAGS=-Cembed-bitcode=yes RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 \
     CARGO_TARGET_WASM32V1_NONE_LINKER=wasm-ld-22 \
-    /usr/bin/cargo build --offline --release --target wasm32v1-none -Zbuild-std=core,alloc >"$ve_log" 2>&1) ||
+    /usr/bin/cargo build --release --target wasm32v1-none -Zbuild-std=core,alloc >"$ve_log" 2>&1) ||
     die "building the WebAssembly libraries failed" "see $ve_log"
   lib=/usr/lib/rustlib/wasm32v1-none/lib
   as_root mkdir -p "$lib"
