@@ -1,0 +1,108 @@
+//! Random calls by random origins: the invariants hold after each, and nothing is gained that the rules do not give.
+
+use super::*;
+use proptest::prelude::*;
+
+#[derive(Clone, Debug)]
+enum Op {
+    Nominate(u64, Role),
+    Revoke(u64, Role),
+    Resign(Role),
+    Register,
+    Unregister,
+    Suspend(u64),
+    Reactivate(u64),
+    Terminate(u64),
+}
+
+#[derive(Clone, Debug)]
+enum Who {
+    Root,
+    None,
+    Signed(u64),
+}
+
+impl From<Who> for RuntimeOrigin {
+    fn from(who: Who) -> Self {
+        match who {
+            Who::Root => RuntimeOrigin::root(),
+            Who::None => RuntimeOrigin::none(),
+            Who::Signed(a) => RuntimeOrigin::signed(a),
+        }
+    }
+}
+
+fn accounts() -> impl Strategy<Value = u64> {
+    // 99 holds no balance.
+    prop_oneof![8 => 1u64..=7, 3 => 10u64..=11, 1 => Just(99u64)]
+}
+
+fn roles() -> impl Strategy<Value = Role> {
+    proptest::sample::select(ALL.to_vec())
+}
+
+fn ops() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        6 => (accounts(), roles()).prop_map(|(a, r)| Op::Nominate(a, r)),
+        3 => (accounts(), roles()).prop_map(|(a, r)| Op::Revoke(a, r)),
+        1 => roles().prop_map(Op::Resign),
+        2 => Just(Op::Register),
+        1 => Just(Op::Unregister),
+        2 => accounts().prop_map(Op::Suspend),
+        3 => accounts().prop_map(Op::Reactivate),
+        1 => accounts().prop_map(Op::Terminate),
+    ]
+}
+
+fn origins() -> impl Strategy<Value = Who> {
+    prop_oneof![3 => Just(Who::Root), 1 => Just(Who::None), 20 => accounts().prop_map(Who::Signed)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    #[test]
+    fn invariants_should_hold_when_calls_are_random(
+        sequence in proptest::collection::vec((origins(), ops()), 1..120)
+    ) {
+        new_test_ext().execute_with(|| {
+            let mut terminated = std::collections::BTreeSet::new();
+            for (who, op) in sequence {
+                let signer = match &who { Who::Signed(a) => Some(*a), _ => None };
+                let was_active = signer.is_none_or(|a| Accounts::ensure_active(&a).is_ok());
+                let origin: RuntimeOrigin = who.clone().into();
+                let root_hash = sp_io::storage::root(Default::default());
+                let result = match op.clone() {
+                    Op::Nominate(a, r) => Accounts::nominate(origin, a, r),
+                    Op::Revoke(a, r) => Accounts::revoke(origin, a, r),
+                    Op::Resign(r) => Accounts::resign(origin, r),
+                    Op::Register => Accounts::register(origin),
+                    Op::Unregister => Accounts::unregister(origin),
+                    Op::Suspend(a) => Accounts::suspend(origin, a, reason()),
+                    Op::Reactivate(a) => Accounts::reactivate(origin, a),
+                    Op::Terminate(a) => Accounts::terminate(origin, a, reason()),
+                };
+                if result.is_err() {
+                    // A refused call leaves no trace.
+                    assert_eq!(root_hash, sp_io::storage::root(Default::default()), "{op:?}");
+                } else {
+                    assert!(!matches!(who, Who::None));
+                    // Whoever may not act can only give up.
+                    assert!(was_active || matches!(op, Op::Resign(_) | Op::Unregister), "{op:?}");
+                    // Nobody gains a role by their own word but that of a customer, or one they decide about.
+                    if let (Some(a), Op::Nominate(_, Role::Genesis | Role::Customer)) = (signer, &op) {
+                        panic!("{a} handed out {op:?}");
+                    }
+                    if let Op::Terminate(a) = op {
+                        terminated.insert(a);
+                    }
+                }
+                for a in &terminated {
+                    assert_eq!(Accounts::account(*a), (AccountState::Terminated, vec![]));
+                }
+                assert!(ActiveGenesis::<Test>::get() > 0);
+                assert_ok!(Accounts::do_try_state());
+            }
+        });
+    }
+}
