@@ -12,7 +12,8 @@ pub struct ChainEvent {
     /// Its name.
     pub name: String,
     /// Its fields: an object if they are named, else an array. Accounts are SS58 strings, bytes and hashes are
-    /// `0x` hex, integers that do not fit 53 bits are decimal strings, enums are `"Variant"` or `{"Variant": fields}`.
+    /// `0x` hex, integers that do not fit 53 bits are decimal strings, enums are `"Variant"` or `{"Variant": fields}`;
+    /// a dispatch error is `{"pallet", "name", "docs"}`.
     pub fields: Value,
     /// SCALE encoding of the fields, one after the other.
     #[serde(skip)]
@@ -34,6 +35,13 @@ impl ChainEvent {
             Value::String(s) => s.parse().ok(),
             _ => None,
         }
+    }
+
+    /// A named field that is a dispatch error: `(pallet, name, docs)`.
+    pub fn refusal(&self, field: &str) -> Option<(String, String, String)> {
+        let error = self.fields.get(field)?;
+        let text = |key: &str| error.get(key)?.as_str().map(str::to_string);
+        Some((text("pallet")?, text("name")?, text("docs")?))
     }
 
     /// The fields as a tuple of primitives types; trailing fields may be left out.

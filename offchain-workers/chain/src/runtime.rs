@@ -222,9 +222,21 @@ impl Runtime {
             let mut fields = Vec::new();
             for field in &variant.fields {
                 let types = self.metadata().types();
+                let start = rest;
                 let value = decode_as_type(&mut rest, field.ty.id, types)
                     .map_err(|e| wrong(e.to_string()))?;
-                fields.push((field.name.clone(), self.json(&value)));
+                let is_error = types
+                    .resolve(field.ty.id)
+                    .and_then(|t| t.path.ident())
+                    .is_some_and(|ident| ident == "DispatchError");
+                let json = if is_error {
+                    let (pallet, name, docs) =
+                        self.dispatch_error(&start[..start.len() - rest.len()]);
+                    serde_json::json!({ "pallet": pallet, "name": name, "docs": docs })
+                } else {
+                    self.json(&value)
+                };
+                fields.push((field.name.clone(), json));
             }
             all.push(ChainEvent {
                 pallet: event.pallet_name().into(),

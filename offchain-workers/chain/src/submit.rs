@@ -362,18 +362,18 @@ impl Tracked<'_> {
         let mut events = chain.events_at(block.hash).await?;
         events.retain(|e| e.extrinsic.is_some() && e.extrinsic == index);
         for event in &events {
-            // `ExtrinsicFailed { dispatch_error, .. }`, `BatchInterrupted { index, error }`. The items of a
-            // `force_batch` may fail one by one; that is for its caller to see.
+            // The items of a `force_batch` may fail one by one; that is for its caller to see.
             let error = match (event.pallet.as_str(), event.name.as_str()) {
-                ("System", "ExtrinsicFailed") => event.bytes.get(..),
-                ("Utility", "BatchInterrupted") => event.bytes.get(4..),
+                ("System", "ExtrinsicFailed") => event.refusal("dispatch_error"),
+                ("Utility", "BatchInterrupted") => event.refusal("error"),
                 // `Sudid { sudo_result }`: a `Result`.
-                ("Sudo", "Sudid") if event.bytes.first() == Some(&1) => event.bytes.get(1..),
+                ("Sudo", "Sudid") if event.bytes.first() == Some(&1) => {
+                    let runtime = chain.runtime_at(block.hash).await?;
+                    event.bytes.get(1..).map(|e| runtime.dispatch_error(e))
+                }
                 _ => None,
             };
-            if let Some(error) = error {
-                let runtime = chain.runtime_at(block.hash).await?;
-                let (pallet, name, docs) = runtime.dispatch_error(error);
+            if let Some((pallet, name, docs)) = error {
                 return Err(ChainError::RuntimeRefused {
                     call: self.call.clone(),
                     pallet,
