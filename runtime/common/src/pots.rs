@@ -1,6 +1,7 @@
 //! Accounts without a key: where the chain keeps money that belongs to nobody in particular.
 //!
-//! Every pot is endowed at genesis, so that no payment into one fails for an existential deposit.
+//! Every pot is endowed at genesis, so that no payment into one fails for an existential deposit. Escrow needs no pot:
+//! what it keeps is held on the payer's own account.
 
 use crate::AccountId;
 use alloc::vec::Vec;
@@ -11,8 +12,6 @@ use sp_runtime::traits::AccountIdConversion;
 pub const TREASURY: PalletId = PalletId(*b"ve/trsry");
 /// The share of every settled amount that the chain takes.
 pub const TAKE: PalletId = PalletId(*b"ve/take_");
-/// Credits that could not be paid out to their owner yet.
-pub const ESCROW: PalletId = PalletId(*b"ve/escrw");
 
 /// Account of the treasury.
 pub fn treasury() -> AccountId {
@@ -24,14 +23,9 @@ pub fn take() -> AccountId {
     TAKE.into_account_truncating()
 }
 
-/// Account of the escrow pot.
-pub fn escrow() -> AccountId {
-    ESCROW.into_account_truncating()
-}
-
 /// All pots, for genesis.
 pub fn all() -> Vec<AccountId> {
-    alloc::vec![treasury(), take(), escrow()]
+    alloc::vec![treasury(), take()]
 }
 
 frame_support::parameter_types! {
@@ -39,6 +33,4 @@ frame_support::parameter_types! {
     pub TreasuryAccount: AccountId = treasury();
     /// [`take`] as a type.
     pub TakeAccount: AccountId = take();
-    /// [`escrow`] as a type.
-    pub EscrowAccount: AccountId = escrow();
 }

@@ -1,0 +1,3 @@
+//! Weights of `frame_system`: upstream's reference values over our database's prices, until generated ones replace this file.
+
+pub use frame_system::weights::SubstrateWeight as WeightInfo;
