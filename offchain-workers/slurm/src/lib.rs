@@ -1,12 +1,17 @@
 //! Batch schedulers behind one seam.
 //!
 //! [`Scheduler`] is all that the provider role knows of a cluster. [`conformance`] holds the behaviour that every
-//! implementation must show.
+//! implementation must show. [`local`] runs jobs as processes of this machine under a [`shim`] each.
 
+pub mod check;
+pub mod conformance;
+pub mod local;
 pub mod outcome;
 mod scheduler;
+pub mod shim;
 mod types;
 
+pub use local::{Capacity, LocalConfig, LocalScheduler, OpenError, ShimCommand};
 pub use outcome::{overall, tasks, TaskOutcomes};
 pub use scheduler::{ForgetError, QueryError, Scheduler, SubmitError};
 pub use types::*;

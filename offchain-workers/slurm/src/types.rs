@@ -61,6 +61,7 @@ pub struct Warning {
 /// | `VE_ATTEMPT` | number of the attempt, from 1; more than 1 after a requeue |
 /// | `VE_CPUS` | `cpus` |
 /// | `VE_MEMORY_MIB` | `memory_mib` |
+/// | `VE_RUN` | opaque name of this run in the scheduler |
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubmitSpec {
     /// Our name for the job, `ve-<genesis8>-<agreement>`: 1 to 64 bytes out of `a-z A-Z 0-9 - _`. It becomes the
@@ -230,8 +231,8 @@ pub struct Attempt {
     pub ended: Option<UnixMs>,
     /// What was set aside for it.
     pub allocated: Allocated,
-    /// How long it ran, or has run so far, in milliseconds by a clock that never goes back; suspended time is not in
-    /// it. May exceed the wall time by the grace between the polite and the hard kill: cap it before billing.
+    /// How long it ran, or has run so far, in milliseconds by a clock that never goes back; time for which the
+    /// scheduler had suspended it is not in it. May exceed the wall time by the grace between the polite and the hard kill: cap it before billing.
     pub elapsed_ms: u64,
     /// How it ended; `None` while it runs.
     pub state: Option<EndState>,
