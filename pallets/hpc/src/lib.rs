@@ -1,2 +1,930 @@
-//! To be written.
+//! Clusters and jobs: providers register clusters, customers buy jobs on them, and deadlines end whatever nobody
+//! ends.
+//!
+//! A customer submits a [`JobRequest`] that names up to eight candidates (cluster and partition). The chain filters
+//! them by eligibility, freezes the price plan of each, takes the cheapest at once and holds the customer's ceiling
+//! through [`Config::Billing`]. From there on a job is in exactly one [`JobState`] and has exactly one deadline:
+//!
+//! | state | who moves it on | what its deadline does |
+//! |---|---|---|
+//! | `Assigned` | the provider accepts or declines | next candidate, no slash |
+//! | `Accepted`, `Staging`, `Queued`, never ran | the provider reports that it runs | part of the bond to the customer, next candidate |
+//! | `Running`, `Queued` again | the provider completes it | part of the bond to the customer, ended; what was metered stays pending |
+//! | any of the above, cancellation requested | the provider completes it | ended; what was metered stays pending, no minimum charge |
+//!
+//! No candidate left, or too little time for another: the job ends and all money goes back. Time alone therefore
+//! ends every job, whether or not any worker runs.
+//!
+//! Invariants of absence: this pallet never touches a customer's money itself (billing does), never meters (usage
+//! reports go to billing), and never looks at scores, free capacity or list order to rank candidates.
+
 #![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::unwrap_used,
+        clippy::indexing_slicing
+    )
+)]
+
+extern crate alloc;
+
+#[cfg(feature = "runtime-benchmarks")]
+mod benchmarking;
+mod clusters;
+mod deadlines;
+mod jobs;
+#[cfg(test)]
+mod mock;
+mod reads;
+mod submit;
+#[cfg(test)]
+mod tests;
+mod try_state;
+mod types;
+pub mod weights;
+
+pub use pallet::*;
+pub use types::*;
+pub use weights::WeightInfo;
+
+/// Most that a reported moment may lie ahead of the chain's clock, in milliseconds.
+pub const FUTURE_TOLERANCE_MS: u64 = 60_000;
+
+#[frame_support::pallet]
+pub mod pallet {
+    use super::*;
+    use alloc::boxed::Box;
+    use frame_support::{
+        pallet_prelude::*,
+        traits::{Consideration, ConstU64, Footprint, UnixTime},
+        weights::WeightMeter,
+    };
+    use frame_system::pallet_prelude::*;
+    use sp_runtime::{traits::BlockNumberProvider, Perbill};
+    use virtengine_primitives::{
+        billing::Fault,
+        hpc::*,
+        traits::{AccountStanding, Billing, EnvelopePolicy, IdentityScore, ProviderRegistry},
+        AgreementId, Balance, BlockNumber, ClusterId, Moment, Name, PlanId, ProviderId,
+        TemplateHash,
+    };
+
+    const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
+
+    #[pallet::pallet]
+    #[pallet::storage_version(STORAGE_VERSION)]
+    pub struct Pallet<T>(_);
+
+    #[pallet::config]
+    pub trait Config: frame_system::Config {
+        /// Weights of the calls and of the pieces of `on_poll`.
+        type WeightInfo: WeightInfo;
+        /// Clock of the deadlines: the height that all [`BlockNumber`]s of jobs refer to.
+        type BlockNumberProvider: BlockNumberProvider<BlockNumber = BlockNumber>;
+        /// Clock of the metering: unix time in milliseconds.
+        type Time: UnixTime;
+        /// Holds and moves the customers' money. Called at submission, reassignment, start and end of a job.
+        type Billing: Billing<Self::AccountId>;
+        /// Who acts for a provider, whether it may take work, and its bond.
+        type Providers: ProviderRegistry<Self::AccountId>;
+        /// Who can open an envelope.
+        type Envelopes: EnvelopePolicy<Self::AccountId>;
+        /// Whether an account may buy or offer.
+        type Accounts: AccountStanding<Self::AccountId>;
+        /// How well a customer has proven who it is.
+        type Identity: IdentityScore<Self::AccountId>;
+        /// Deposit for what is stored: of the customer per job, of the provider's owner per cluster with its
+        /// templates. In the chain's own token.
+        type Consideration: Consideration<Self::AccountId, Footprint>;
+
+        /// Blocks after an assignment within which the provider must accept.
+        #[pallet::constant]
+        type AcceptTimeout: Get<BlockNumber>;
+        /// Blocks after a cancellation request within which the provider must end the job.
+        #[pallet::constant]
+        type CancelTimeout: Get<BlockNumber>;
+        /// Least `start_within` of a request, so that no provider is lured into accepting what it cannot start.
+        #[pallet::constant]
+        type MinStartWithin: Get<BlockNumber>;
+        /// Most blocks between the submission of a job and its `end_by`.
+        #[pallet::constant]
+        type MaxJobLife: Get<BlockNumber>;
+        /// Milliseconds that a block takes; turns a wall time into blocks when a request is checked.
+        #[pallet::constant]
+        type BlockDuration: Get<Moment>;
+        /// Most templates on the allow-list of one cluster; at most [`virtengine_primitives::apis::PAGE`].
+        #[pallet::constant]
+        type MaxTemplates: Get<u32>;
+        /// Bond that a provider sets aside when it accepts a job, in the chain's own token.
+        #[pallet::constant]
+        type AcceptanceBond: Get<Balance>;
+        /// Share of that bond that goes to the customer when the provider does not do what it accepted.
+        #[pallet::constant]
+        type SlashShare: Get<Perbill>;
+    }
+
+    /// Why this pallet holds the chain's own token on an account, through [`Config::Consideration`].
+    #[pallet::composite_enum]
+    pub enum HoldReason {
+        /// Deposit for a job or a cluster in the state.
+        #[codec(index = 0)]
+        StorageDeposit,
+    }
+
+    /// Number of the next cluster. Written by `register_cluster` only; numbers are never used again.
+    #[pallet::storage]
+    pub type NextCluster<T> = StorageValue<_, ClusterId, ValueQuery, ConstU32<1>>;
+
+    /// Registered clusters. Written by their provider's owner, and by every assignment and end for the count of open
+    /// jobs. Cleared by `deregister_cluster`. Bounded by the deposit of each.
+    #[pallet::storage]
+    pub type Clusters<T> = StorageMap<_, Twox64Concat, ClusterId, Cluster>;
+
+    /// The deposit of each cluster and the number of its templates. Lives exactly as long as the cluster.
+    #[pallet::storage]
+    pub type ClusterDeposits<T: Config> =
+        StorageMap<_, Twox64Concat, ClusterId, ClusterDeposit<T::AccountId, T::Consideration>>;
+
+    /// Templates that a cluster runs, with the name its provider gives them. At most `MaxTemplates` per cluster;
+    /// cleared with the cluster.
+    #[pallet::storage]
+    pub type AllowedTemplates<T> =
+        StorageDoubleMap<_, Twox64Concat, ClusterId, Identity, TemplateHash, Name>;
+
+    /// Number of the next job, which is also the number of its agreement.
+    #[pallet::storage]
+    pub type NextJob<T> = StorageValue<_, AgreementId, ValueQuery, ConstU64<1>>;
+
+    /// Jobs, from `submit` until `prune`. Bounded by the deposit of each.
+    #[pallet::storage]
+    pub type Jobs<T: Config> = StorageMap<_, Twox64Concat, AgreementId, Job<T::AccountId>>;
+
+    /// The deposit of each job, taken from its customer. Lives exactly as long as the job.
+    #[pallet::storage]
+    pub type JobDeposits<T: Config> = StorageMap<_, Twox64Concat, AgreementId, T::Consideration>;
+
+    /// Jobs by customer, in order of number. Lives exactly as long as the job.
+    #[pallet::storage]
+    pub type JobsOf<T: Config> =
+        StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Identity, OrderedId, ()>;
+
+    /// Jobs that are assigned to a cluster and have not ended, in order of number: what the cluster's worker looks
+    /// after.
+    #[pallet::storage]
+    pub type OpenJobs<T> = StorageDoubleMap<_, Twox64Concat, ClusterId, Identity, OrderedId, ()>;
+
+    /// Jobs by the block of their deadline. Every job that has not ended has exactly one entry, at `job.deadline`.
+    #[pallet::storage]
+    pub type Deadlines<T> =
+        StorageDoubleMap<_, Twox64Concat, BlockNumber, Twox64Concat, AgreementId, ()>;
+
+    /// First block whose deadlines may not all have been acted upon. Written by `on_poll`; set by the first job.
+    #[pallet::storage]
+    pub type DeadlineCursor<T> = StorageValue<_, BlockNumber>;
+
+    /// Everything an indexer needs to rebuild clusters and jobs after they were pruned.
+    #[pallet::event]
+    #[pallet::generate_deposit(pub(super) fn deposit_event)]
+    pub enum Event<T: Config> {
+        /// A provider registered a cluster.
+        ClusterRegistered {
+            /// Its number.
+            cluster: ClusterId,
+            /// Whose it is.
+            provider: ProviderId,
+            /// What was registered.
+            spec: ClusterSpec,
+        },
+        /// A provider changed what it registered. Jobs that were submitted before keep their plan.
+        ClusterUpdated {
+            /// Which cluster.
+            cluster: ClusterId,
+            /// What holds for new jobs.
+            spec: ClusterSpec,
+        },
+        /// A cluster takes jobs or stopped taking them.
+        ClusterStateSet {
+            /// Which cluster.
+            cluster: ClusterId,
+            /// Whether it takes jobs.
+            state: ClusterState,
+        },
+        /// A cluster is gone; its deposit went back.
+        ClusterDeregistered {
+            /// Which cluster.
+            cluster: ClusterId,
+        },
+        /// A cluster runs a template from now on.
+        TemplateAllowed {
+            /// Which cluster.
+            cluster: ClusterId,
+            /// Which template.
+            template: TemplateHash,
+            /// What its provider calls it.
+            name: Name,
+        },
+        /// A cluster takes no new job of a template.
+        TemplateDisallowed {
+            /// Which cluster.
+            cluster: ClusterId,
+            /// Which template.
+            template: TemplateHash,
+        },
+        /// A job was submitted; the request's ceiling is held. Followed by `JobAssigned`.
+        JobSubmitted {
+            /// Its number, also that of its agreement.
+            job: AgreementId,
+            /// Who bought it.
+            customer: T::AccountId,
+            /// What was asked.
+            request: Box<JobRequest>,
+            /// The other candidates with their frozen plans, the next to be tried last.
+            remaining: BoundedVec<Candidate, ConstU32<MAX_CANDIDATES>>,
+        },
+        /// A job was given to a cluster, first time or again.
+        JobAssigned {
+            /// Which job.
+            job: AgreementId,
+            /// To which provider.
+            provider: ProviderId,
+            /// To which of its clusters.
+            cluster: ClusterId,
+            /// And partition.
+            partition: u8,
+            /// The plan that prices it there.
+            plan: PlanId,
+            /// The most it can cost there.
+            cost: Balance,
+            /// Accepted before this block, or the next candidate is tried.
+            deadline: BlockNumber,
+            /// Running before this block, or the provider is slashed.
+            start_by: BlockNumber,
+        },
+        /// A provider accepted a job and is bonded.
+        JobAccepted {
+            /// Which job.
+            job: AgreementId,
+            /// Which provider.
+            provider: ProviderId,
+            /// When; periods cannot start earlier.
+            at: Moment,
+            /// Running before this block, or the provider is slashed.
+            deadline: BlockNumber,
+        },
+        /// A provider turned a job down.
+        JobDeclined {
+            /// Which job.
+            job: AgreementId,
+            /// Which provider.
+            provider: ProviderId,
+            /// Why.
+            reason: DeclineReason,
+        },
+        /// A provider did not accept in time.
+        JobNotAccepted {
+            /// Which job.
+            job: AgreementId,
+            /// Which provider.
+            provider: ProviderId,
+        },
+        /// A provider accepted a job and did not have it running in time.
+        JobNotStarted {
+            /// Which job.
+            job: AgreementId,
+            /// Which provider.
+            provider: ProviderId,
+        },
+        /// A job moved on.
+        JobProgressed {
+            /// Which job.
+            job: AgreementId,
+            /// Its new state.
+            state: JobState,
+            /// Since when, as the provider says it; for states other than running, the chain's clock.
+            at: Moment,
+            /// The block at which the chain acts if nobody does.
+            deadline: BlockNumber,
+        },
+        /// A customer asked for the end of a job that was accepted.
+        CancelRequested {
+            /// Which job.
+            job: AgreementId,
+            /// Ended by the provider before this block, or by the chain.
+            cancel_by: BlockNumber,
+        },
+        /// A job ended.
+        JobEnded {
+            /// Which job.
+            job: AgreementId,
+            /// Why.
+            reason: EndReason,
+            /// Who answers for it: decides what is paid.
+            fault: Fault,
+            /// What the provider reported; `None` if the chain or the customer ended it.
+            end: Option<JobEnd>,
+            /// At which block.
+            at: BlockNumber,
+        },
+        /// Part of an acceptance bond went to the customer.
+        BondSlashed {
+            /// For which job.
+            job: AgreementId,
+            /// Whose bond.
+            provider: ProviderId,
+            /// To whom.
+            beneficiary: T::AccountId,
+            /// How much of the chain's own token.
+            amount: Balance,
+        },
+        /// One item of a batch was refused; the others stand.
+        ItemFailed {
+            /// Which job.
+            job: AgreementId,
+            /// Why.
+            error: DispatchError,
+        },
+        /// All money of a job has been moved.
+        JobSettled {
+            /// Which job.
+            job: AgreementId,
+        },
+        /// A job was removed from the state; its deposit went back to the customer.
+        JobPruned {
+            /// Which job.
+            job: AgreementId,
+        },
+    }
+
+    #[pallet::error]
+    pub enum Error<T> {
+        /// The caller owns no provider organisation. Register one first.
+        NotAnOwner,
+        /// The caller is no hot key of a provider organisation. Its owner must add the key first.
+        NotAWorker,
+        /// The cluster belongs to another provider. Check the cluster's number.
+        NotYourCluster,
+        /// The job is assigned to another provider, or was taken away from yours. Stop working on it.
+        NotYourJob,
+        /// Only the customer of the job may do this. Sign with the account that submitted it.
+        NotTheCustomer,
+        /// There is no such cluster. Check the cluster's number.
+        UnknownCluster,
+        /// There is no such job, or it was pruned. Check the job's number.
+        UnknownJob,
+        /// The cluster has no partition of that number. Look the cluster up again.
+        UnknownPartition,
+        /// A name is empty or not UTF-8, or a partition's has other characters than letters, digits, `_`, `-` and
+        /// `.`. Choose another name.
+        BadName,
+        /// A cluster needs at least one partition.
+        NoPartitions,
+        /// Two partitions have the same name. Rename one.
+        DuplicatePartition,
+        /// A partition without nodes, processors, memory or wall time. Give each at least 1.
+        EmptyPartition,
+        /// The partition's plan is unknown, retired or another provider's. Publish a plan first.
+        BadPlan,
+        /// A cluster must take at least one job at once. Use `set_cluster_state` to close it.
+        NoJobsAtOnce,
+        /// A score is a number from 0 to 100.
+        BadScore,
+        /// While jobs are open, partitions keep their name and number. Add new ones at the end, or drain first.
+        PartitionInUse,
+        /// The cluster has open jobs. Drain it and wait for them to end.
+        OpenJobsRemain,
+        /// The cluster allows this template already. Disallow it first to change its name.
+        TemplateAlreadyAllowed,
+        /// The cluster's allow-list is full. Disallow a template first.
+        TooManyTemplates,
+        /// None of the candidates runs this template. Choose another template or cluster.
+        TemplateNotAllowed,
+        /// None of the candidates takes scripts outside its allow-list. Use a template or another cluster.
+        ScriptNotAllowed,
+        /// The request names no candidate. Name at least one cluster and partition.
+        NoCandidates,
+        /// The request names a cluster and partition twice. Name each once.
+        DuplicateCandidate,
+        /// The resources contradict themselves: at least one node, a processor for each, some memory, one task.
+        BadResources,
+        /// The wall time is zero. Ask for at least one second.
+        ZeroWalltime,
+        /// The ceiling is zero. Set it to at least the quote.
+        ZeroCeiling,
+        /// An input has no bytes. Leave it out.
+        EmptyInput,
+        /// An input is named twice. Name each once.
+        DuplicateInput,
+        /// `start_within` is shorter than `MinStartWithin`. Give the cluster more time to start.
+        StartWithinTooShort,
+        /// `end_by` leaves no room for waiting and running. Set it after now + `start_within` + wall time in blocks.
+        EndByTooEarly,
+        /// `end_by` is further away than `MaxJobLife`. Set it earlier.
+        EndByTooLate,
+        /// The candidates take no new jobs. Choose another cluster.
+        ClusterDraining,
+        /// The candidates' providers may take no work now. Choose another cluster.
+        ProviderNotOperational,
+        /// The job fits none of the candidates' partitions. Ask for less or choose another partition.
+        DoesNotFit,
+        /// The candidates ask for a better proven identity. Raise your score or choose another cluster.
+        ScoreTooLow,
+        /// The candidates' plans price no such job. Ask for less or choose another partition.
+        NoQuote,
+        /// The candidates are priced in another asset. Pay in theirs or choose another partition.
+        WrongAsset,
+        /// The ceiling is below the cheapest quote. Raise it or ask for less.
+        CeilingBelowQuote,
+        /// The payload is not sealed to a key of the candidates' providers. Seal it to their owner or hot keys.
+        PayloadNotReadable,
+        /// The candidates have as many jobs as they take. Try again later or add candidates.
+        NoCapacity,
+        /// The job has ended. Nothing more can be done but prune it.
+        AlreadyEnded,
+        /// The job was accepted already. Report its progress.
+        AlreadyAccepted,
+        /// The job was not accepted yet. Accept it first.
+        NotAccepted,
+        /// The job ran already. Report how it ended.
+        AlreadyStarted,
+        /// The job never ran, so it cannot have ended this way. Report the start first, or another reason.
+        NotStarted,
+        /// A job cannot go from its state to the reported one. Look the job up again.
+        WrongState,
+        /// The deadline has passed; the chain decides now. Call `expire` and look the job up again.
+        DeadlinePassed,
+        /// The customer asked for the end of the job. End it with reason `Cancelled`.
+        CancelRequestedAlready,
+        /// The customer did not ask for the end of the job. Report the true reason.
+        CancelNotRequested,
+        /// The job started before it was accepted, as reported. Check the clock and the accounting.
+        StartedBeforeAcceptance,
+        /// The job started in the future, as reported. Check the worker's clock.
+        StartedInFuture,
+        /// Only the chain ends a job with this reason. Report the true reason.
+        NotReportable,
+        /// The tasks by outcome do not sum up to the array's size. Count every task once.
+        TaskCountMismatch,
+        /// Completed, but with an exit status or with tasks that are not done. Report it as failed.
+        EndContradictsItself,
+        /// The deadline has not been reached. Try again at the job's deadline.
+        NotDue,
+        /// The job has not ended. It can be pruned after it is settled.
+        NotEnded,
+        /// Money of the job is still to be moved, or its agreement was not pruned. Settle and prune that first.
+        NotSettled,
+        /// No further number can be given. Nothing can be done.
+        NumbersExhausted,
+    }
+
+    #[pallet::hooks]
+    impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
+        fn on_poll(_: BlockNumberFor<T>, meter: &mut WeightMeter) {
+            Self::drain_deadlines(meter);
+        }
+
+        fn integrity_test() {
+            assert!(T::AcceptTimeout::get() > 0, "a deadline lies after now");
+            assert!(T::CancelTimeout::get() > 0, "a deadline lies after now");
+            assert!(T::MinStartWithin::get() > 0, "a deadline lies after now");
+            assert!(
+                T::MaxJobLife::get() > T::MinStartWithin::get(),
+                "no job could be submitted"
+            );
+            assert!(
+                T::BlockDuration::get() > 0,
+                "wall time is divided by the duration of a block"
+            );
+            assert!(
+                T::MaxTemplates::get() <= virtengine_primitives::apis::PAGE,
+                "templates are read in one page"
+            );
+        }
+
+        #[cfg(feature = "try-runtime")]
+        fn try_state(_: BlockNumberFor<T>) -> Result<(), sp_runtime::TryRuntimeError> {
+            Self::do_try_state()
+        }
+    }
+
+    #[pallet::call]
+    impl<T: Config> Pallet<T> {
+        /// Registers a cluster, open for jobs.
+        ///
+        /// ## Dispatch Origin
+        /// Signed by the owner of a provider organisation, in good standing.
+        ///
+        /// ## Details
+        /// The chain holds what the provider says; it filters candidates by it and never ranks by it. A deposit is
+        /// taken from the caller until the cluster is deregistered.
+        ///
+        /// ## Parameters
+        /// - `spec`: name, partitions with the price plan of each, limits.
+        ///
+        /// ## Errors
+        /// `NotAnOwner`, and one per field of the specification: `BadName`, `NoPartitions`, `DuplicatePartition`,
+        /// `EmptyPartition`, `BadPlan`, `NoJobsAtOnce`, `BadScore`.
+        ///
+        /// ## Events
+        /// `ClusterRegistered`.
+        #[pallet::call_index(0)]
+        #[pallet::weight(T::WeightInfo::register_cluster(spec.partitions.len() as u32))]
+        pub fn register_cluster(origin: OriginFor<T>, spec: ClusterSpec) -> DispatchResult {
+            let owner = ensure_signed(origin)?;
+            Self::do_register_cluster(owner, spec).map(|_| ())
+        }
+
+        /// Changes what a cluster registered.
+        ///
+        /// ## Dispatch Origin
+        /// Signed by the owner of the cluster's provider, in good standing.
+        ///
+        /// ## Details
+        /// Holds for new jobs; the price of a job that was submitted is frozen. While jobs are open, partitions keep
+        /// their number and name, and new ones go last.
+        ///
+        /// ## Parameters
+        /// - `cluster`: which cluster.
+        /// - `spec`: what holds from now on.
+        ///
+        /// ## Errors
+        /// As `register_cluster`; `UnknownCluster`, `NotYourCluster`, `PartitionInUse`.
+        ///
+        /// ## Events
+        /// `ClusterUpdated`.
+        #[pallet::call_index(1)]
+        #[pallet::weight(T::WeightInfo::update_cluster(spec.partitions.len() as u32))]
+        pub fn update_cluster(
+            origin: OriginFor<T>,
+            cluster: ClusterId,
+            spec: ClusterSpec,
+        ) -> DispatchResult {
+            let owner = ensure_signed(origin)?;
+            Self::do_update_cluster(owner, cluster, spec)
+        }
+
+        /// Opens a cluster for jobs or lets it run dry.
+        ///
+        /// ## Dispatch Origin
+        /// Signed by the owner of the cluster's provider.
+        ///
+        /// ## Details
+        /// A draining cluster gets no new job; what is assigned to it goes on.
+        ///
+        /// ## Parameters
+        /// - `cluster`: which cluster.
+        /// - `state`: open or draining.
+        ///
+        /// ## Errors
+        /// `NotAnOwner`, `UnknownCluster`, `NotYourCluster`.
+        ///
+        /// ## Events
+        /// `ClusterStateSet`.
+        #[pallet::call_index(2)]
+        #[pallet::weight(T::WeightInfo::set_cluster_state())]
+        pub fn set_cluster_state(
+            origin: OriginFor<T>,
+            cluster: ClusterId,
+            state: ClusterState,
+        ) -> DispatchResult {
+            let owner = ensure_signed(origin)?;
+            Self::do_set_cluster_state(owner, cluster, state)
+        }
+
+        /// Removes a cluster without open jobs, and its allow-list.
+        ///
+        /// ## Dispatch Origin
+        /// Signed by the owner of the cluster's provider, or by whoever paid the deposit once that provider is gone.
+        ///
+        /// ## Details
+        /// The deposit goes back to who paid it. The number is never used again.
+        ///
+        /// ## Parameters
+        /// - `cluster`: which cluster.
+        ///
+        /// ## Errors
+        /// `UnknownCluster`, `NotYourCluster`, `OpenJobsRemain`.
+        ///
+        /// ## Events
+        /// `ClusterDeregistered`.
+        #[pallet::call_index(3)]
+        #[pallet::weight(T::WeightInfo::deregister_cluster(T::MaxTemplates::get()))]
+        pub fn deregister_cluster(
+            origin: OriginFor<T>,
+            cluster: ClusterId,
+        ) -> DispatchResultWithPostInfo {
+            let owner = ensure_signed(origin)?;
+            let templates = Self::do_deregister_cluster(owner, cluster)?;
+            Ok(Some(T::WeightInfo::deregister_cluster(templates)).into())
+        }
+
+        /// Puts a template on a cluster's allow-list.
+        ///
+        /// ## Dispatch Origin
+        /// Signed by the owner of the cluster's provider, in good standing.
+        ///
+        /// ## Details
+        /// The deposit of the cluster grows with each template.
+        ///
+        /// ## Parameters
+        /// - `cluster`: which cluster.
+        /// - `template`: hash of the template's canonical form.
+        /// - `name`: what people call it.
+        ///
+        /// ## Errors
+        /// `NotAnOwner`, `UnknownCluster`, `NotYourCluster`, `BadName`, `TemplateAlreadyAllowed`, `TooManyTemplates`.
+        ///
+        /// ## Events
+        /// `TemplateAllowed`.
+        #[pallet::call_index(4)]
+        #[pallet::weight(T::WeightInfo::allow_template())]
+        pub fn allow_template(
+            origin: OriginFor<T>,
+            cluster: ClusterId,
+            template: TemplateHash,
+            name: Name,
+        ) -> DispatchResult {
+            let owner = ensure_signed(origin)?;
+            Self::do_allow_template(owner, cluster, template, name)
+        }
+
+        /// Takes a template off a cluster's allow-list.
+        ///
+        /// ## Dispatch Origin
+        /// Signed by the owner of the cluster's provider.
+        ///
+        /// ## Details
+        /// Jobs that are assigned already go on.
+        ///
+        /// ## Parameters
+        /// - `cluster`: which cluster.
+        /// - `template`: hash of the template's canonical form.
+        ///
+        /// ## Errors
+        /// `NotAnOwner`, `UnknownCluster`, `NotYourCluster`, `TemplateNotAllowed`.
+        ///
+        /// ## Events
+        /// `TemplateDisallowed`.
+        #[pallet::call_index(5)]
+        #[pallet::weight(T::WeightInfo::disallow_template())]
+        pub fn disallow_template(
+            origin: OriginFor<T>,
+            cluster: ClusterId,
+            template: TemplateHash,
+        ) -> DispatchResult {
+            let owner = ensure_signed(origin)?;
+            Self::do_disallow_template(owner, cluster, template)
+        }
+
+        /// Buys a job: holds its ceiling and assigns it to the cheapest eligible candidate.
+        ///
+        /// ## Dispatch Origin
+        /// Signed by the customer, in good standing.
+        ///
+        /// ## Details
+        /// A candidate is eligible if its cluster is open and has room, its provider may take work, the partition
+        /// fits resources and wall time, the template is on the allow-list (or scripts are taken), the customer's
+        /// score suffices, the plan quotes in the request's asset at most the ceiling, and the payload is sealed to
+        /// a key that the provider's owner or one of its hot keys registered. The plans of all eligible candidates
+        /// are frozen now. The cheapest is taken, ties by hash: the order of the list means nothing.
+        ///
+        /// ## Parameters
+        /// - `request`: candidates, workload, sealed payload and inputs, resources, ceiling, deadlines.
+        ///
+        /// ## Errors
+        /// One per field that is wrong; if no candidate is eligible, the refusal that the best of them came to.
+        ///
+        /// ## Events
+        /// `JobSubmitted`, `JobAssigned`.
+        #[pallet::call_index(6)]
+        #[pallet::weight(T::WeightInfo::submit(request.candidates.len() as u32))]
+        pub fn submit(origin: OriginFor<T>, request: Box<JobRequest>) -> DispatchResult {
+            let customer = ensure_signed(origin)?;
+            Self::do_submit(customer, *request).map(|_| ())
+        }
+
+        /// Ends a job that nobody accepted, or asks the provider to end it.
+        ///
+        /// ## Dispatch Origin
+        /// Signed by the customer of the job, in whatever standing.
+        ///
+        /// ## Details
+        /// An assigned job ends at once and all money goes back. Later the provider has `CancelTimeout` blocks to
+        /// end it (what it metered is paid, at least the minimum if it ran); after that anybody may, and what was
+        /// metered so far is all that is paid. A job that has not run by now will not run.
+        ///
+        /// ## Parameters
+        /// - `job`: which job.
+        ///
+        /// ## Errors
+        /// `UnknownJob`, `NotTheCustomer`, `AlreadyEnded`, `CancelRequestedAlready`, `DeadlinePassed`.
+        ///
+        /// ## Events
+        /// `JobEnded` or `CancelRequested`.
+        #[pallet::call_index(7)]
+        #[pallet::weight(T::WeightInfo::cancel())]
+        pub fn cancel(origin: OriginFor<T>, job: AgreementId) -> DispatchResult {
+            let who = ensure_signed(origin)?;
+            Self::do_cancel(&who, job)
+        }
+
+        /// Does what is due on a job whose deadline was reached.
+        ///
+        /// ## Dispatch Origin
+        /// Signed by anybody.
+        ///
+        /// ## Details
+        /// The chain does the same by itself as soon as a block has room for it. Free of charge if something was
+        /// due.
+        ///
+        /// ## Parameters
+        /// - `job`: which job.
+        ///
+        /// ## Errors
+        /// `UnknownJob`, `AlreadyEnded`, `NotDue`.
+        ///
+        /// ## Events
+        /// `JobNotAccepted`, `JobNotStarted`, `BondSlashed`, `JobAssigned`, `JobEnded`, as the case may be.
+        #[pallet::call_index(8)]
+        #[pallet::weight(T::WeightInfo::expire())]
+        pub fn expire(origin: OriginFor<T>, job: AgreementId) -> DispatchResultWithPostInfo {
+            ensure_signed(origin)?;
+            Self::do_expire(job)?;
+            Ok(Pays::No.into())
+        }
+
+        /// Removes a job that ended and whose agreement was settled and pruned.
+        ///
+        /// ## Dispatch Origin
+        /// Signed by anybody.
+        ///
+        /// ## Details
+        /// The deposit goes back to the customer.
+        ///
+        /// ## Parameters
+        /// - `job`: which job.
+        ///
+        /// ## Errors
+        /// `UnknownJob`, `NotEnded`, `NotSettled`.
+        ///
+        /// ## Events
+        /// `JobPruned`.
+        #[pallet::call_index(9)]
+        #[pallet::weight(T::WeightInfo::prune())]
+        pub fn prune(origin: OriginFor<T>, job: AgreementId) -> DispatchResult {
+            ensure_signed(origin)?;
+            Self::do_prune(job)
+        }
+
+        /// Accepts jobs: the provider binds itself to have each running in time.
+        ///
+        /// ## Dispatch Origin
+        /// Signed by a hot key of the provider.
+        ///
+        /// ## Details
+        /// Sets `AcceptanceBond` aside for each. Every job stands for itself: what is refused is reported by an
+        /// event and does not stop the others. Accepting again changes nothing.
+        ///
+        /// ## Parameters
+        /// - `jobs`: which jobs.
+        ///
+        /// ## Errors
+        /// `NotAWorker`. Per job: `UnknownJob`, `NotYourJob`, `AlreadyEnded`, `AlreadyAccepted`, `DeadlinePassed`,
+        /// `ProviderNotOperational`, too little free bond.
+        ///
+        /// ## Events
+        /// `JobAccepted` or `ItemFailed` for each.
+        #[pallet::call_index(10)]
+        #[pallet::weight(T::WeightInfo::accept_many(jobs.len() as u32))]
+        pub fn accept_many(
+            origin: OriginFor<T>,
+            jobs: BoundedVec<AgreementId, ConstU32<MAX_BATCH>>,
+        ) -> DispatchResult {
+            let provider = Self::ensure_worker(origin)?;
+            Self::each(jobs.into_iter().map(|job| (job, ())), |job, ()| {
+                Self::do_accept(provider, job)
+            });
+            Ok(())
+        }
+
+        /// Turns a job down: the next candidate is tried.
+        ///
+        /// ## Dispatch Origin
+        /// Signed by a hot key of the provider.
+        ///
+        /// ## Details
+        /// Costs nothing before the acceptance; after it, a share of the bond goes to the customer. A job that ran
+        /// cannot be turned down.
+        ///
+        /// ## Parameters
+        /// - `job`: which job.
+        /// - `reason`: why.
+        ///
+        /// ## Errors
+        /// `NotAWorker`, `UnknownJob`, `NotYourJob`, `AlreadyEnded`, `AlreadyStarted`, `CancelRequestedAlready`,
+        /// `DeadlinePassed`.
+        ///
+        /// ## Events
+        /// `JobDeclined`, `BondSlashed` after the acceptance, then `JobAssigned` or `JobEnded`.
+        #[pallet::call_index(11)]
+        #[pallet::weight(T::WeightInfo::decline())]
+        pub fn decline(
+            origin: OriginFor<T>,
+            job: AgreementId,
+            reason: DeclineReason,
+        ) -> DispatchResult {
+            let provider = Self::ensure_worker(origin)?;
+            Self::do_decline(provider, job, reason)
+        }
+
+        /// Reports the progress of jobs.
+        ///
+        /// ## Dispatch Origin
+        /// Signed by a hot key of the provider.
+        ///
+        /// ## Details
+        /// Accepted -> staging -> queued -> running, steps may be left out; running -> queued when the cluster's
+        /// scheduler requeued it. The first start begins the metering. Every job stands for itself.
+        ///
+        /// ## Parameters
+        /// - `items`: jobs with where they stand.
+        ///
+        /// ## Errors
+        /// `NotAWorker`. Per job: `UnknownJob`, `NotYourJob`, `AlreadyEnded`, `DeadlinePassed`, `WrongState`,
+        /// `StartedBeforeAcceptance`, `StartedInFuture`, `CancelRequestedAlready`.
+        ///
+        /// ## Events
+        /// `JobProgressed` or `ItemFailed` for each.
+        #[pallet::call_index(12)]
+        #[pallet::weight(T::WeightInfo::update_many(items.len() as u32))]
+        pub fn update_many(
+            origin: OriginFor<T>,
+            items: BoundedVec<(AgreementId, JobProgress), ConstU32<MAX_BATCH>>,
+        ) -> DispatchResult {
+            let provider = Self::ensure_worker(origin)?;
+            Self::each(items.into_iter(), |job, progress| {
+                Self::do_update(provider, job, progress)
+            });
+            Ok(())
+        }
+
+        /// Reports the end of a job.
+        ///
+        /// ## Dispatch Origin
+        /// Signed by a hot key of the provider.
+        ///
+        /// ## Details
+        /// The reason decides who answers for it: completed, failed, out of memory, timed out, cancelled and bad
+        /// input are paid as metered; node failure, boot failure, preemption and the provider's own failure are not
+        /// paid. Before the first run only the latter, bad input and a requested cancellation are possible, nothing
+        /// is paid, and a failure of the provider costs a share of its bond.
+        ///
+        /// ## Parameters
+        /// - `job`: which job.
+        /// - `end`: reason, exit status, tasks by outcome, and the result sealed to the customer.
+        ///
+        /// ## Errors
+        /// `NotAWorker`, `UnknownJob`, `NotYourJob`, `AlreadyEnded`, `NotAccepted`, `DeadlinePassed`,
+        /// `NotReportable`, `CancelNotRequested`, `NotStarted`, `TaskCountMismatch`, `EndContradictsItself`, a result
+        /// that the customer cannot open.
+        ///
+        /// ## Events
+        /// `JobEnded`.
+        #[pallet::call_index(13)]
+        #[pallet::weight(T::WeightInfo::complete())]
+        pub fn complete(origin: OriginFor<T>, job: AgreementId, end: JobEnd) -> DispatchResult {
+            let provider = Self::ensure_worker(origin)?;
+            Self::do_complete(provider, job, end)
+        }
+
+        /// Reports the end of jobs.
+        ///
+        /// ## Dispatch Origin
+        /// Signed by a hot key of the provider.
+        ///
+        /// ## Details
+        /// As `complete`; every job stands for itself.
+        ///
+        /// ## Parameters
+        /// - `items`: jobs with their ends.
+        ///
+        /// ## Errors
+        /// `NotAWorker`. Per job: as `complete`.
+        ///
+        /// ## Events
+        /// `JobEnded` or `ItemFailed` for each.
+        #[pallet::call_index(14)]
+        #[pallet::weight(T::WeightInfo::complete_many(items.len() as u32))]
+        pub fn complete_many(
+            origin: OriginFor<T>,
+            items: BoundedVec<(AgreementId, JobEnd), ConstU32<MAX_BATCH>>,
+        ) -> DispatchResult {
+            let provider = Self::ensure_worker(origin)?;
+            Self::each(items.into_iter(), |job, end| {
+                Self::do_complete(provider, job, end)
+            });
+            Ok(())
+        }
+    }
+}

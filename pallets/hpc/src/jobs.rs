@@ -1,0 +1,250 @@
+//! What customers and providers do with a job. Every function judges the deadline itself: an action is valid iff
+//! `now < job.deadline`.
+
+use crate::*;
+use frame_support::{
+    ensure,
+    storage::with_storage_layer,
+    traits::{Consideration, Get, UnixTime},
+};
+use frame_system::{ensure_signed, pallet_prelude::OriginFor};
+use sp_runtime::{DispatchError, DispatchResult};
+use virtengine_primitives::{
+    billing::Fault,
+    hpc::*,
+    traits::{Billing, EnvelopePolicy, OnAgreementEnded, ProviderRegistry},
+    AgreementId, Moment, ProviderId,
+};
+
+impl<T: Config> Pallet<T> {
+    /// The provider that the origin is a hot key of.
+    pub(crate) fn ensure_worker(origin: OriginFor<T>) -> Result<ProviderId, DispatchError> {
+        let who = ensure_signed(origin)?;
+        Ok(T::Providers::worker_of(&who).ok_or(Error::<T>::NotAWorker)?)
+    }
+
+    /// Does `what` to every item on its own; a refusal undoes that item only and is told by an event.
+    pub(crate) fn each<A>(
+        items: impl Iterator<Item = (AgreementId, A)>,
+        what: impl Fn(AgreementId, A) -> DispatchResult,
+    ) {
+        for (job, argument) in items {
+            if let Err(error) = with_storage_layer(|| what(job, argument)) {
+                Self::deposit_event(Event::ItemFailed { job, error });
+            }
+        }
+    }
+
+    /// See `accept_many`.
+    pub fn do_accept(provider: ProviderId, id: AgreementId) -> DispatchResult {
+        let mut job = Self::own_job(provider, id)?;
+        ensure!(job.state == JobState::Assigned, Error::<T>::AlreadyAccepted);
+        ensure!(
+            T::Providers::is_operational(provider),
+            Error::<T>::ProviderNotOperational
+        );
+        T::Providers::lock_bond(provider, id, T::AcceptanceBond::get())?;
+        let at = Self::clock();
+        job.state = JobState::Accepted;
+        job.accepted_at = Some(at);
+        Self::reschedule(id, &mut job);
+        Self::deposit_event(Event::JobAccepted {
+            job: id,
+            provider,
+            at,
+            deadline: job.deadline,
+        });
+        Jobs::<T>::insert(id, job);
+        Ok(())
+    }
+
+    /// See `decline`.
+    pub fn do_decline(
+        provider: ProviderId,
+        id: AgreementId,
+        reason: DeclineReason,
+    ) -> DispatchResult {
+        let job = Self::own_job(provider, id)?;
+        ensure!(job.started_at.is_none(), Error::<T>::AlreadyStarted);
+        ensure!(job.cancel_by.is_none(), Error::<T>::CancelRequestedAlready);
+        Self::deposit_event(Event::JobDeclined {
+            job: id,
+            provider,
+            reason,
+        });
+        Self::slash(id, &job);
+        Self::next_candidate(id, job);
+        Ok(())
+    }
+
+    /// See `update_many`.
+    pub fn do_update(
+        provider: ProviderId,
+        id: AgreementId,
+        progress: JobProgress,
+    ) -> DispatchResult {
+        let mut job = Self::own_job(provider, id)?;
+        let to = match progress {
+            JobProgress::Staging => JobState::Staging,
+            JobProgress::Queued => JobState::Queued,
+            JobProgress::Running(_) => JobState::Running,
+        };
+        ensure!(job.state != JobState::Assigned, Error::<T>::NotAccepted);
+        ensure!(job.state.may_become(&to), Error::<T>::WrongState);
+        let now = Self::clock();
+        let at = match progress {
+            JobProgress::Running(at) => {
+                // What had not started when the customer cancelled does not start: otherwise a cancelled job could
+                // be started only to earn the minimum charge.
+                ensure!(
+                    job.cancel_by.is_none() || job.started_at.is_some(),
+                    Error::<T>::CancelRequestedAlready
+                );
+                let accepted = job.accepted_at.ok_or(Error::<T>::NotAccepted)?;
+                ensure!(accepted <= at, Error::<T>::StartedBeforeAcceptance);
+                ensure!(
+                    at <= now.saturating_add(FUTURE_TOLERANCE_MS),
+                    Error::<T>::StartedInFuture
+                );
+                T::Billing::start(id, at)?;
+                job.started_at = job.started_at.or(Some(at));
+                at
+            }
+            _ => now,
+        };
+        job.state = to;
+        Self::reschedule(id, &mut job);
+        Self::deposit_event(Event::JobProgressed {
+            job: id,
+            state: to,
+            at,
+            deadline: job.deadline,
+        });
+        Jobs::<T>::insert(id, job);
+        Ok(())
+    }
+
+    /// See `complete`.
+    pub fn do_complete(provider: ProviderId, id: AgreementId, end: JobEnd) -> DispatchResult {
+        let job = Self::own_job(provider, id)?;
+        ensure!(job.state != JobState::Assigned, Error::<T>::NotAccepted);
+        Self::ensure_true(&job, &end)?;
+        if let Some(result) = &end.result {
+            T::Envelopes::ensure_sealed_to(result, core::slice::from_ref(&job.customer))?;
+        }
+        let (reason, fault) = (end.reason, end.reason.fault());
+        if fault == Fault::Provider && job.started_at.is_none() && job.cancel_by.is_none() {
+            Self::slash(id, &job);
+        } else {
+            T::Providers::unlock_bond(provider, id);
+        }
+        Self::finish(id, job, reason, fault, Some(end));
+        Ok(())
+    }
+
+    /// See `cancel`.
+    pub fn do_cancel(who: &T::AccountId, id: AgreementId) -> DispatchResult {
+        let mut job = Jobs::<T>::get(id).ok_or(Error::<T>::UnknownJob)?;
+        ensure!(job.customer == *who, Error::<T>::NotTheCustomer);
+        Self::ensure_in_time(&job)?;
+        ensure!(job.cancel_by.is_none(), Error::<T>::CancelRequestedAlready);
+        if job.state == JobState::Assigned {
+            let reason = EndReason::Cancelled;
+            Self::finish(id, job, reason, reason.fault(), None);
+            return Ok(());
+        }
+        let cancel_by = Self::now()
+            .saturating_add(T::CancelTimeout::get())
+            .min(job.request.end_by);
+        job.cancel_by = Some(cancel_by);
+        Self::reschedule(id, &mut job);
+        Jobs::<T>::insert(id, job);
+        Self::deposit_event(Event::CancelRequested { job: id, cancel_by });
+        Ok(())
+    }
+
+    /// See `expire`.
+    pub fn do_expire(id: AgreementId) -> DispatchResult {
+        let job = Jobs::<T>::get(id).ok_or(Error::<T>::UnknownJob)?;
+        ensure!(job.ended_at.is_none(), Error::<T>::AlreadyEnded);
+        ensure!(Self::now() >= job.deadline, Error::<T>::NotDue);
+        Self::act_on_deadline(id, job);
+        Ok(())
+    }
+
+    /// See `prune`.
+    pub fn do_prune(id: AgreementId) -> DispatchResult {
+        let job = Jobs::<T>::get(id).ok_or(Error::<T>::UnknownJob)?;
+        ensure!(job.ended_at.is_some(), Error::<T>::NotEnded);
+        ensure!(T::Billing::is_gone(id), Error::<T>::NotSettled);
+        if let Some(ticket) = JobDeposits::<T>::take(id) {
+            ticket.drop(&job.customer)?;
+        }
+        JobsOf::<T>::remove(&job.customer, OrderedId::from(id));
+        Jobs::<T>::remove(id);
+        Self::deposit_event(Event::JobPruned { job: id });
+        Ok(())
+    }
+
+    /// The job, if it is assigned to `provider`, has not ended and its deadline was not reached.
+    fn own_job(provider: ProviderId, id: AgreementId) -> Result<Job<T::AccountId>, DispatchError> {
+        let job = Jobs::<T>::get(id).ok_or(Error::<T>::UnknownJob)?;
+        ensure!(job.provider == provider, Error::<T>::NotYourJob);
+        Self::ensure_in_time(&job)?;
+        Ok(job)
+    }
+
+    fn ensure_in_time(job: &Job<T::AccountId>) -> DispatchResult {
+        ensure!(job.ended_at.is_none(), Error::<T>::AlreadyEnded);
+        ensure!(Self::now() < job.deadline, Error::<T>::DeadlinePassed);
+        Ok(())
+    }
+
+    /// Fails if a job in this state cannot have ended like this.
+    fn ensure_true(job: &Job<T::AccountId>, end: &JobEnd) -> DispatchResult {
+        use EndReason::*;
+        ensure!(end.reason.is_reportable(), Error::<T>::NotReportable);
+        if end.reason == Cancelled {
+            ensure!(job.cancel_by.is_some(), Error::<T>::CancelNotRequested);
+        }
+        if matches!(end.reason, Completed | Failed | OutOfMemory | TimedOut) {
+            ensure!(job.started_at.is_some(), Error::<T>::NotStarted);
+        }
+        let TaskCounts {
+            done,
+            failed,
+            cancelled,
+        } = end.tasks;
+        let tasks = done
+            .checked_add(failed)
+            .and_then(|sum| sum.checked_add(cancelled));
+        ensure!(
+            tasks == Some(job.request.resources.array_tasks),
+            Error::<T>::TaskCountMismatch
+        );
+        if end.reason == Completed {
+            ensure!(
+                end.exit_code == 0 && failed == 0 && cancelled == 0,
+                Error::<T>::EndContradictsItself
+            );
+        }
+        Ok(())
+    }
+
+    /// Unix time in milliseconds.
+    fn clock() -> Moment {
+        u64::try_from(T::Time::now().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl<T: Config> OnAgreementEnded for Pallet<T> {
+    fn on_settled(agreement: AgreementId) {
+        if Jobs::<T>::contains_key(agreement) {
+            Self::deposit_event(Event::JobSettled { job: agreement });
+        }
+    }
+
+    fn weight() -> sp_runtime::Weight {
+        <T as frame_system::Config>::DbWeight::get().reads(1)
+    }
+}
