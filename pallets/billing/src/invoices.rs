@@ -280,7 +280,8 @@ impl<T: Config> Pallet<T> {
             let from_provider = amount.saturating_sub(from_pot);
             if from_provider > 0 {
                 if is_owner {
-                    let keep = Preservation::Expendable;
+                    // Nobody loses the rest of an account by being generous.
+                    let keep = Preservation::Preserve;
                     T::Assets::transfer(key.asset, who, &key.payer, from_provider, keep)?;
                 } else {
                     ensure!(key.asset == AssetKind::Native, Error::<T>::NativeOnly);

@@ -1,0 +1,97 @@
+//! `on_poll`: everything falls due by itself, within the weight that a block has left.
+
+use crate::{mock::*, Cursor, Deadlines, Pallet, WeightInfo};
+use frame_support::weights::{Weight, WeightMeter};
+use virtengine_primitives::billing::Fault;
+
+fn drain(settlements: u64, buckets: u64) -> Weight {
+    let limit = <() as WeightInfo>::settle()
+        .saturating_mul(settlements)
+        .saturating_add(<() as WeightInfo>::poll_bucket().saturating_mul(buckets));
+    let mut meter = WeightMeter::with_limit(limit);
+    Pallet::<Test>::drain_deadlines(&mut meter);
+    assert!(meter.consumed().all_lte(limit));
+    meter.consumed()
+}
+
+fn settled_count() -> usize {
+    SettledCount::iter().count()
+}
+
+/// Ten agreements that fall due in the same block.
+fn ten() -> u32 {
+    for id in 1..=10 {
+        open(id);
+        end(id, Fault::Payer);
+    }
+    release_at(1)
+}
+
+#[test]
+fn on_poll_should_do_nothing_when_there_is_no_weight_left() {
+    run(|| {
+        let at = ten();
+        jump_to(at);
+        assert_eq!(drain(0, 0), Weight::zero());
+        assert_eq!(settled_count(), 0);
+    });
+}
+
+#[test]
+fn on_poll_should_go_on_in_the_next_block_when_the_weight_runs_out() {
+    run(|| {
+        let at = ten();
+        jump_to(at);
+        let skipped = u64::from(at);
+        drain(3, skipped + 2);
+        assert_eq!(settled_count(), 3);
+        assert_eq!(Cursor::<Test>::get(), Some(at));
+        check();
+        jump_to(at + 1);
+        drain(100, 10);
+        assert_eq!(settled_count(), 10);
+        assert_eq!(Cursor::<Test>::get(), Some(at + 2));
+        assert_eq!(Deadlines::<Test>::iter().count(), 0);
+    });
+}
+
+#[test]
+fn on_poll_should_walk_over_blocks_that_were_skipped() {
+    run(|| {
+        let at = ten();
+        jump_to(at + 1_000);
+        let mut blocks = 0;
+        while Cursor::<Test>::get() != Some(at + 1_001) {
+            drain(2, 100);
+            blocks += 1;
+            check();
+            assert!(blocks < 100);
+        }
+        assert_eq!(settled_count(), 10);
+    });
+}
+
+#[test]
+fn a_deadline_in_a_bucket_already_emptied_should_move_to_the_next() {
+    run(|| {
+        DisputeWindow::set(0);
+        open(1);
+        go_to(5);
+        // Block 5 has been polled; what falls due in it is done in block 6.
+        end(1, Fault::Payer);
+        assert_eq!(release_at(1), 5);
+        check();
+        next_block();
+        assert!(is_settled(1));
+    });
+}
+
+#[test]
+fn an_empty_chain_should_cost_two_looks_a_block() {
+    run(|| {
+        go_to(50);
+        jump_to(51);
+        let looked = drain(10, 10);
+        assert_eq!(looked, <() as WeightInfo>::poll_bucket().saturating_mul(2));
+    });
+}
