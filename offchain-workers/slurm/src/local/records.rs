@@ -14,7 +14,7 @@ pub(crate) const LAYOUT: u32 = 1;
 pub struct ShimCommand {
     /// Absolute path of an executable that hands the rest of its command line to [`crate::shim::main`].
     pub program: PathBuf,
-    /// What comes first on its command line, usually the name of a subcommand.
+    /// What comes first on its command line: the name of a subcommand, or nothing for the executable `ve-shim`.
     pub args: Vec<OsString>,
 }
 
