@@ -99,7 +99,7 @@ fn locate(text: &str, path: &[&str]) -> Option<usize> {
         };
         (table, array) = match value.get_ref() {
             DeValue::Table(inner) => (Some(inner), None),
-            DeValue::Array(inner) => (None, Some(inner.as_slice())),
+            DeValue::Array(inner) => (None, Some(&inner[..])),
             _ => (None, None),
         };
     }
