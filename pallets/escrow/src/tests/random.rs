@@ -84,8 +84,6 @@ fn apply(op: Op) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
-
     #[test]
     fn ledgers_should_stay_exact_and_never_stick_under_any_sequence(ops in prop::collection::vec(op(), 1..120)) {
         new_test_ext().execute_with(|| {
