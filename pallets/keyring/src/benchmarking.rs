@@ -154,7 +154,7 @@ mod benchmarks {
     #[benchmark]
     fn ensure_sealed_to() -> Result<(), BenchmarkError> {
         let who = funded::<T>("who", 0);
-        let header = Pallet::<T>::benchmark_header(&[who.clone()]);
+        let header = Pallet::<T>::benchmark_header(core::slice::from_ref(&who));
         assert_eq!(header.recipients.len() as u32, MAX_RECIPIENTS);
 
         #[block]

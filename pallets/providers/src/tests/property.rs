@@ -71,7 +71,7 @@ fn ops() -> impl Strategy<Value = Op> {
         1 => (ids(), 0u8..5).prop_map(|(p, k)| Op::RevokeAttestation(p, k)),
     ];
     let seam = prop_oneof![
-        1 => ids().prop_map(Op::Opened),
+        2 => ids().prop_map(Op::Opened),
         3 => ids().prop_map(Op::Closed),
         6 => (ids(), 0u64..4, amounts()).prop_map(|(p, a, m)| Op::Lock(p, a, m)),
         3 => (ids(), 0u64..4).prop_map(|(p, a)| Op::Unlock(p, a)),
@@ -85,8 +85,117 @@ fn ops() -> impl Strategy<Value = Op> {
     prop_oneof![6 => organisation, 3 => attributes, 5 => seam, 1 => world]
 }
 
-fn origins() -> impl Strategy<Value = Option<u64>> {
-    prop_oneof![20 => people().prop_map(Some), 1 => Just(None)]
+/// Who calls. Most calls are aimed: made by somebody who may, about an organisation that exists; pure chance would
+/// hardly ever get past the first check.
+#[derive(Clone, Debug)]
+enum Who {
+    Root,
+    Anybody(u64),
+    Aimed(usize),
+}
+
+fn origins() -> impl Strategy<Value = Who> {
+    prop_oneof![
+        1 => Just(Who::Root),
+        5 => people().prop_map(Who::Anybody),
+        14 => any::<usize>().prop_map(Who::Aimed),
+    ]
+}
+
+fn pick<T: Clone>(all: &[T], n: usize) -> Option<T> {
+    all.get(n.checked_rem(all.len())?).cloned()
+}
+
+/// Whoever may do this, if there is anybody, and the operation about something that exists.
+fn aim(n: usize, op: Op) -> (Option<u64>, Op) {
+    let mut records: Vec<_> = Organisations::<Test>::iter().collect();
+    records.sort_by_key(|(id, _)| *id);
+    let Some((id, record)) = pick(&records, n) else {
+        return (Some(n as u64 % 3 + 1), op);
+    };
+    let lock = pick(
+        &BondLocks::<Test>::iter_key_prefix(id).collect::<Vec<_>>(),
+        n / 7,
+    );
+    let lock = lock.unwrap_or_default();
+    let attributes = Providers::attributes(id);
+    let owner = Some(record.owner);
+    match op {
+        Op::Register(_) => (Some(n as u64 % 3 + 1), op),
+        Op::RemoveHotKey(key) => (
+            owner,
+            Op::RemoveHotKey(pick(&Providers::hot_keys(id), n / 7).unwrap_or(key)),
+        ),
+        Op::RemoveAgent(agent) => (
+            owner,
+            Op::RemoveAgent(pick(&Providers::support_agents(id), n / 7).unwrap_or(agent)),
+        ),
+        Op::Accept(_) => {
+            let (id, to) = pick(&Offers::<Test>::iter().collect::<Vec<_>>(), n).unwrap_or((id, 1));
+            (Some(to), Op::Accept(id))
+        }
+        Op::ClearAttribute(key) => {
+            let key = pick(&attributes, n / 7).map_or(key, |(key, _)| key[0] - b'a');
+            (owner, Op::ClearAttribute(key))
+        }
+        Op::Attest(_, key, value, until) => {
+            let (key, value) = pick(&attributes, n / 7).map_or((key, value), |(key, value)| {
+                (key[0] - b'a', value[0] - b'0')
+            });
+            let until = Now::get() + until / 2;
+            (pick(&WITNESSES, n / 11), Op::Attest(id, key, value, until))
+        }
+        Op::RevokeAttestation(_, key) => {
+            let all: Vec<_> = Attestations::<Test>::iter()
+                .flat_map(|(id, key, all)| {
+                    all.into_iter()
+                        .map(move |a| (id, key[0] - b'a', a.attestor))
+                })
+                .collect();
+            let (id, key, attestor) = pick(&all, n).unwrap_or((id, key, WITNESSES[0]));
+            (Some(attestor), Op::RevokeAttestation(id, key))
+        }
+        Op::Opened(_) => (owner, Op::Opened(id)),
+        Op::Closed(_) => (owner, Op::Closed(id)),
+        Op::Lock(_, agreement, amount) => {
+            let free = record.bond - record.locked;
+            (
+                owner,
+                Op::Lock(
+                    id,
+                    agreement,
+                    if n.is_multiple_of(3) {
+                        amount
+                    } else {
+                        free / 2
+                    },
+                ),
+            )
+        }
+        Op::Unlock(..) => (owner, Op::Unlock(id, lock)),
+        Op::Slash(_, _, share, to) => (owner, Op::Slash(id, lock, share, to)),
+        Op::Pay(_, amount, to) => {
+            let free = record.bond - record.locked;
+            (
+                owner,
+                Op::Pay(
+                    id,
+                    if n.is_multiple_of(3) {
+                        amount
+                    } else {
+                        free / 4
+                    },
+                    to,
+                ),
+            )
+        }
+        // An aimed suspension is a reactivation: otherwise nobody could act for long.
+        Op::Suspend(a) => (
+            owner,
+            Op::Suspend(pick(&Suspended::get().into_iter().collect::<Vec<_>>(), n).unwrap_or(a)),
+        ),
+        op => (owner, op),
+    }
 }
 
 fn nth(key: u8) -> AttributeKey {
@@ -165,6 +274,11 @@ proptest! {
         new_test_ext().execute_with(|| {
             let issuance = Balances::total_issuance();
             for (who, op) in sequence {
+                let (who, op) = match who {
+                    Who::Root => (None, op),
+                    Who::Anybody(who) => (Some(who), op),
+                    Who::Aimed(n) => aim(n, op),
+                };
                 let root = sp_io::storage::root(Default::default());
                 let live = |id: u32| Providers::provider(id).map_or(0, |p| p.live_agreements);
                 let before: Vec<u32> = (0..6).map(live).collect();
