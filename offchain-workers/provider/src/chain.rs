@@ -1,0 +1,165 @@
+//! The seam to the chain, over `ve-chain`.
+
+use crate::view::{Batch, ChainJob, ChainView, Outcomes, Snapshot};
+use async_trait::async_trait;
+use sp_core::{crypto::AccountId32, H256};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::Mutex;
+use ve_chain::{At, Call, Chain, ChainError, Heads, Submitter};
+use virtengine_primitives::{
+    billing::{Agreement, PricePlan},
+    envelope::{EncryptionKey, KeyId},
+    hpc::Cluster,
+    AgreementId, BlockNumber, ClusterId, Moment, Name, PlanId, ProviderId, TemplateHash,
+};
+
+/// A chain behind a node.
+pub struct NodeChain {
+    chain: Chain,
+    submitter: Submitter,
+    heads: Mutex<Heads>,
+}
+
+impl NodeChain {
+    /// Over a connection; `submitter` signs with the worker's hot key.
+    pub fn new(chain: Chain, submitter: Submitter) -> Self {
+        let heads = Mutex::new(chain.finalized());
+        Self {
+            chain,
+            submitter,
+            heads,
+        }
+    }
+
+    /// The call of a batch; declines have one call each.
+    fn call(batch: &Batch) -> Call {
+        match batch {
+            Batch::Accept(jobs) => Call::new("Hpc", "accept_many").with(jobs),
+            Batch::Decline(items) => {
+                let calls = items
+                    .iter()
+                    .map(|(job, reason)| Call::new("Hpc", "decline").with(job).with(reason))
+                    .collect();
+                ve_chain::calls::utility::force_batch(calls)
+            }
+            Batch::Update(items) => Call::new("Hpc", "update_many").with(items),
+            Batch::Report(items) => Call::new("Billing", "report_many").with(items),
+            Batch::Complete(items) => Call::new("Hpc", "complete_many").with(items),
+        }
+    }
+}
+
+/// The event by which an item of a batch is known to have been done.
+fn proof(batch: &Batch) -> (&'static str, &'static str, &'static str) {
+    match batch {
+        Batch::Accept(_) => ("Hpc", "JobAccepted", "job"),
+        Batch::Decline(_) => ("Hpc", "JobDeclined", "job"),
+        Batch::Update(_) => ("Hpc", "JobProgressed", "job"),
+        Batch::Report(_) => ("Billing", "Reported", "agreement"),
+        Batch::Complete(_) => ("Hpc", "JobEnded", "job"),
+    }
+}
+
+#[async_trait]
+impl ChainView for NodeChain {
+    fn genesis(&self) -> H256 {
+        self.chain.genesis()
+    }
+
+    async fn wait(&self, at_most: Duration) {
+        let news = async {
+            let mut heads = self.heads.lock().await;
+            if heads.next().await.is_err() {
+                // Unreachable or silent: the time alone decides when to look again.
+                drop(heads);
+                std::future::pending::<()>().await;
+            }
+        };
+        let _ = tokio::time::timeout(at_most, news).await;
+    }
+
+    async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, ChainError> {
+        Ok(Arc::new(NodeSnapshot(self.chain.at_finalized().await?)))
+    }
+
+    async fn send(&self, batch: Batch) -> Result<Outcomes, ChainError> {
+        let jobs = batch.jobs();
+        match self.submitter.submit(Self::call(&batch)).await {
+            Ok(done) => {
+                let (pallet, event, field) = proof(&batch);
+                let is_of = |e: &ve_chain::ChainEvent, field: &str, job: AgreementId| {
+                    e.integer(field) == Some(u128::from(job))
+                };
+                Ok(jobs
+                    .into_iter()
+                    .map(|job| {
+                        if done
+                            .events
+                            .iter()
+                            .any(|e| e.is(pallet, event) && is_of(e, field, job))
+                        {
+                            return Ok(());
+                        }
+                        let refusal = done
+                            .events
+                            .iter()
+                            .find(|e| {
+                                matches!(e.name.as_str(), "ItemFailed" | "ReportRejected")
+                                    && is_of(e, field, job)
+                            })
+                            .map(|e| e.fields.to_string());
+                        Err(refusal.unwrap_or_else(|| "the chain did not do it".into()))
+                    })
+                    .collect())
+            }
+            // The call as a whole was refused (the account is no hot key any more, ...): every item was.
+            Err(error @ ChainError::RuntimeRefused { .. }) => {
+                let reason = error.to_string();
+                Ok(jobs.into_iter().map(|_| Err(reason.clone())).collect())
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+struct NodeSnapshot(At);
+
+#[async_trait]
+impl Snapshot for NodeSnapshot {
+    fn number(&self) -> BlockNumber {
+        self.0.number()
+    }
+    async fn timestamp(&self) -> Result<Moment, ChainError> {
+        self.0.timestamp().await
+    }
+    async fn open_jobs(
+        &self,
+        cluster: ClusterId,
+    ) -> Result<Vec<(AgreementId, ChainJob)>, ChainError> {
+        self.0.all_open_jobs(cluster).await
+    }
+    async fn job(&self, id: AgreementId) -> Result<Option<ChainJob>, ChainError> {
+        self.0.job(id).await
+    }
+    async fn agreement(
+        &self,
+        id: AgreementId,
+    ) -> Result<Option<Agreement<AccountId32>>, ChainError> {
+        self.0.agreement(id).await
+    }
+    async fn plan(&self, id: PlanId) -> Result<Option<(ProviderId, PricePlan)>, ChainError> {
+        self.0.plan(id).await
+    }
+    async fn cluster(&self, id: ClusterId) -> Result<Option<Cluster>, ChainError> {
+        self.0.cluster(id).await
+    }
+    async fn templates(&self, id: ClusterId) -> Result<Vec<(TemplateHash, Name)>, ChainError> {
+        self.0.templates(id).await
+    }
+    async fn keys(&self, who: &AccountId32) -> Result<Vec<(KeyId, EncryptionKey)>, ChainError> {
+        self.0.keys(who).await
+    }
+    async fn provider_of(&self, who: &AccountId32) -> Result<Option<ProviderId>, ChainError> {
+        self.0.provider_of(who).await
+    }
+}

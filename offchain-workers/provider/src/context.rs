@@ -1,0 +1,270 @@
+//! What every step works with, and the dispatch from an action to its step.
+
+use crate::{
+    archive::Artifacts,
+    failpoints,
+    health::Health,
+    library::Library,
+    local::{LocalJob, Submission},
+    metrics::Metrics,
+    policy::{on_error, Outside, StepError, Verdict},
+    reconcile::{Action, InScheduler},
+    records::Records,
+    settings::{ClusterSettings, Settings},
+    view::{ChainJob, ChainView, Snapshot},
+};
+use std::{path::PathBuf, sync::Arc};
+use ve_envelope::{PublicKey, SecretKey};
+use ve_slurm::{Lookup, QueryError, SchedulerJobId, Status};
+use virtengine_primitives::{AgreementId, ClusterId, Moment};
+
+/// Unix milliseconds by the machine's clock.
+pub fn now_ms() -> Moment {
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Everything that a step needs.
+pub struct Context {
+    /// The chain.
+    pub chain: Arc<dyn ChainView>,
+    /// The worker's records.
+    pub records: Records,
+    /// Sealed bodies.
+    pub artifacts: Artifacts,
+    /// Templates that can be run.
+    pub library: Library,
+    /// Opens payloads; its public half is registered on chain.
+    pub secret: SecretKey,
+    /// Settings.
+    pub settings: Settings,
+    /// Counters.
+    pub metrics: Metrics,
+    /// For `/healthz`.
+    pub health: Health,
+}
+
+/// Where the files of a job lie.
+pub struct Paths {
+    /// The job's own directory below the cluster's work directory; private.
+    pub home: PathBuf,
+    /// Where the script runs: inputs before, outputs after.
+    pub work: PathBuf,
+    /// Which of the files are outputs.
+    pub outputs: PathBuf,
+    /// Logs, one a task.
+    pub logs: PathBuf,
+    /// The sealed result while it is being made.
+    pub sealed: PathBuf,
+}
+
+impl Paths {
+    /// File that the log of an array task goes to.
+    pub fn log(&self, task: u32) -> PathBuf {
+        self.logs.join(format!("{task}.log"))
+    }
+}
+
+/// One job in one step.
+pub(crate) struct Step<'a> {
+    pub context: &'a Context,
+    pub snapshot: &'a dyn Snapshot,
+    pub cluster: &'a ClusterSettings,
+    pub job: &'a ChainJob,
+    pub id: AgreementId,
+}
+
+impl Context {
+    /// Our name for a job in the scheduler: `ve-<genesis8>-<agreement>`.
+    pub fn handle(&self, id: AgreementId) -> String {
+        format!("ve-{}-{id}", self.genesis8())
+    }
+
+    /// First eight hexadecimal digits of the genesis hash.
+    pub fn genesis8(&self) -> String {
+        hex::encode(&self.chain.genesis().as_bytes()[..4])
+    }
+
+    /// Where the files of a job lie.
+    pub fn paths(&self, cluster: &ClusterSettings, id: AgreementId) -> Paths {
+        let home = cluster.work_dir.join(self.handle(id));
+        Paths {
+            work: home.join("work"),
+            outputs: home.join("outputs.json"),
+            logs: home.join("logs"),
+            sealed: home.join("sealed"),
+            home,
+        }
+    }
+
+    /// The scheduler's name for a job: from the record, or looked up by handle.
+    pub(crate) async fn find(
+        &self,
+        cluster: &ClusterSettings,
+        local: &LocalJob,
+    ) -> Result<Option<SchedulerJobId>, StepError> {
+        if let Some(known) = &local.scheduler_job {
+            return Ok(Some(known.clone()));
+        }
+        match cluster.scheduler.find(&self.handle(local.agreement)).await {
+            Lookup::Absent => Ok(None),
+            Lookup::Unknown(reason) => Err(StepError::Unanswered {
+                outside: Outside::Scheduler,
+                reason,
+            }),
+            Lookup::Found(ids) => {
+                if ids.len() > 1 {
+                    tracing::warn!(
+                        job = local.agreement,
+                        found = ids.len(),
+                        "more than one job of this handle"
+                    );
+                }
+                Ok(ids.into_iter().next())
+            }
+        }
+    }
+
+    /// What the scheduler says of a job.
+    pub(crate) async fn look(
+        &self,
+        cluster: ClusterId,
+        local: &LocalJob,
+        job: Option<&ChainJob>,
+    ) -> InScheduler {
+        let Some(cluster) = self.settings.cluster(cluster) else {
+            return InScheduler::Unknown;
+        };
+        let id = match self.find(cluster, local).await {
+            Ok(Some(id)) => id,
+            Ok(None) => return InScheduler::Absent,
+            Err(error) => {
+                self.metrics
+                    .unanswered
+                    .with_label_values(&[Outside::Scheduler.name()])
+                    .inc();
+                tracing::warn!(job = local.agreement, %error, "the scheduler was asked");
+                return InScheduler::Unknown;
+            }
+        };
+        let started_on_chain = job.is_some_and(|j| j.started_at.is_some());
+        match cluster.scheduler.status(&id).await {
+            Status::Queued => InScheduler::Pending,
+            Status::Running { since } if started_on_chain => InScheduler::Running { since },
+            Status::Ended(_) if local.submission == Submission::Done && started_on_chain => {
+                InScheduler::Ended {
+                    since: job.and_then(|j| j.started_at),
+                }
+            }
+            // The chain is told when the first attempt began, which may not be the present one.
+            running_or_ended @ (Status::Running { .. } | Status::Ended(_)) => {
+                match cluster.scheduler.attempts(&id).await {
+                    Ok(rows) => {
+                        let first = rows.iter().filter_map(|row| row.started).min();
+                        match running_or_ended {
+                            Status::Running { since } => InScheduler::Running {
+                                since: first.unwrap_or(since),
+                            },
+                            _ => InScheduler::Ended { since: first },
+                        }
+                    }
+                    Err(_) => InScheduler::Unknown,
+                }
+            }
+            Status::Absent => InScheduler::Absent,
+            Status::Unknown(reason) => {
+                tracing::warn!(
+                    job = local.agreement,
+                    reason,
+                    "the scheduler does not know now"
+                );
+                InScheduler::Unknown
+            }
+        }
+    }
+
+    /// Unrevoked encryption keys of an account.
+    pub(crate) async fn keys_of(
+        &self,
+        snapshot: &dyn Snapshot,
+        who: &sp_core::crypto::AccountId32,
+    ) -> Result<Vec<PublicKey>, StepError> {
+        let keys = snapshot
+            .keys(who)
+            .await
+            .map_err(StepError::unanswered(Outside::Chain))?;
+        Ok(keys
+            .into_iter()
+            .filter(|(_, key)| key.revoked_at.is_none())
+            .map(|(_, key)| PublicKey::from_bytes(key.public))
+            .collect())
+    }
+
+    /// Does one step. A step that turns out to be hopeless ends the job: that end is recorded here.
+    pub(crate) async fn perform(
+        &self,
+        action: Action,
+        job: Option<ChainJob>,
+        mut local: LocalJob,
+        snapshot: Arc<dyn Snapshot>,
+    ) -> Result<(), StepError> {
+        let Some(cluster) = self.settings.cluster(local.cluster) else {
+            return Err(StepError::Unanswered {
+                outside: Outside::Store,
+                reason: format!("cluster {} is not in the configuration", local.cluster),
+            });
+        };
+        // What needs no job of the chain: it may be gone.
+        match &action {
+            Action::Adopt => {
+                self.records.put(&local).await?;
+                failpoints::hit("adopted");
+                return Ok(());
+            }
+            Action::Cancel => return self.cancel(cluster, local).await,
+            Action::Retire => {
+                let elsewhere = job.as_ref().is_some_and(|j| j.ended_at.is_none());
+                return self.retire(local, elsewhere).await;
+            }
+            Action::Clean => return self.clean(cluster, local).await,
+            _ => {}
+        }
+        let Some(job) = job else { return Ok(()) };
+        let step = Step {
+            context: self,
+            snapshot: &*snapshot,
+            cluster,
+            job: &job,
+            id: local.agreement,
+        };
+        let done = match action {
+            Action::Admit => step.admit(&mut local).await,
+            Action::Stage => step.stage(&mut local).await,
+            Action::Submit => step.submit(&mut local).await,
+            Action::MarkSubmitted => step.mark_submitted(&mut local).await,
+            Action::Meter { last } => step.meter(&mut local, last).await,
+            Action::Log => step.log(&mut local).await,
+            Action::Collect(cause) => step.collect(&mut local, cause).await,
+            _ => Ok(()),
+        };
+        if let Err(error) = &done {
+            if let Verdict::End(reason, explanation) = on_error(error, 0, 0.0) {
+                tracing::warn!(job = local.agreement, ?reason, "the job cannot be done");
+                step.give_up(&mut local, reason, &explanation).await?;
+                return Ok(());
+            }
+        }
+        done
+    }
+}
+
+impl From<QueryError> for StepError {
+    fn from(error: QueryError) -> Self {
+        Self::Unanswered {
+            outside: Outside::Scheduler,
+            reason: error.to_string(),
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! The decision: from what the finalised chain, the worker's own record and the scheduler say about one job to the one
+//! next step. No input or output, no clock: everything it depends on is an argument.
+//!
+//! "Unknown" is an answer of its own. Whoever could not be asked makes the step `Wait`; nothing is stopped, ended or
+//! removed on a guess.
+
+use crate::local::{Admission, LocalJob, Submission};
+use virtengine_primitives::{
+    billing::{Fault, UsageReport},
+    hpc::{DeclineReason, JobEnd, JobProgress, JobState},
+    BlockNumber, Moment,
+};
+
+/// What the finalised chain says about a job of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Observed {
+    /// Assigned to our cluster and not ended.
+    Open {
+        /// Where it stands.
+        state: JobState,
+        /// The block at which the chain acts by itself.
+        deadline: BlockNumber,
+        /// The customer asked for its end.
+        cancel_requested: bool,
+        /// The chain knows that it started, so that usage can be reported and the start cannot be refused.
+        started: bool,
+    },
+    /// Ended, by us or by the chain.
+    Ended,
+    /// Given to another cluster.
+    Elsewhere,
+    /// The chain does not keep it any more.
+    Gone,
+}
+
+/// What the scheduler says about a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InScheduler {
+    /// It could not be asked, or its answer could not be understood.
+    Unknown,
+    /// Every source that could know it says no.
+    Absent,
+    /// Waits in the queue, for the first time or again.
+    Pending,
+    /// Runs.
+    Running {
+        /// When its first attempt began.
+        since: Moment,
+    },
+    /// Ended.
+    Ended {
+        /// When its first attempt began; `None` if it never ran.
+        since: Option<Moment>,
+    },
+}
+
+impl InScheduler {
+    /// Whether it holds or may come to hold resources.
+    fn is_alive(&self) -> bool {
+        matches!(self, Self::Pending | Self::Running { .. })
+    }
+}
+
+/// Why outputs are collected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The scheduler says how it ended.
+    Scheduler,
+    /// Cancelled before the scheduler had it.
+    CancelledEarly,
+    /// The scheduler had it and does not know it any more.
+    Lost,
+}
+
+/// The next step for one job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing to do now.
+    Wait,
+    /// Make a record of it.
+    Adopt,
+    /// Check whether it can run here.
+    Admit,
+    /// Accept it on chain.
+    Accept,
+    /// Decline it on chain.
+    Decline(DeclineReason),
+    /// Fetch, check and open its inputs.
+    Stage,
+    /// Hand it to the scheduler.
+    Submit,
+    /// Record that the scheduler has it.
+    MarkSubmitted,
+    /// Tell the chain how far it is.
+    Update(JobProgress),
+    /// Look at its usage and prepare the report that is due; `last` when it has ended.
+    Meter {
+        /// Everything up to its end is due.
+        last: bool,
+    },
+    /// Send the report that was prepared.
+    Report(UsageReport),
+    /// Seal what was added to its log.
+    Log,
+    /// Ask the scheduler to stop it.
+    Cancel,
+    /// Collect its outputs and decide how it ended.
+    Collect(Cause),
+    /// Tell the chain how it ended.
+    Complete(JobEnd),
+    /// Record that the chain is done with it.
+    Retire,
+    /// Remove its work directory and its record.
+    Clean,
+}
+
+impl Action {
+    /// Name for logs and metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::Adopt => "adopt",
+            Self::Admit => "admit",
+            Self::Accept => "accept",
+            Self::Decline(_) => "decline",
+            Self::Stage => "stage",
+            Self::Submit => "submit",
+            Self::MarkSubmitted => "mark-submitted",
+            Self::Update(_) => "update",
+            Self::Meter { .. } => "meter",
+            Self::Report(_) => "report",
+            Self::Log => "log",
+            Self::Cancel => "cancel",
+            Self::Collect(_) => "collect",
+            Self::Complete(_) => "complete",
+            Self::Retire => "retire",
+            Self::Clean => "clean",
+        }
+    }
+}
+
+/// Intervals, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Intervals {
+    /// Between two usage reports of a running job.
+    pub report: u64,
+    /// Between two looks at the log of a running job.
+    pub log: u64,
+    /// After which a request to stop is repeated.
+    pub cancel: u64,
+    /// For which the work directory of an ended job is kept.
+    pub retention: u64,
+}
+
+/// The clocks of one decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// The finalised block.
+    pub block: BlockNumber,
+    /// Unix milliseconds.
+    pub moment: Moment,
+}
+
+fn due(last: Option<Moment>, interval: u64, now: Now) -> bool {
+    last.is_none_or(|at| now.moment >= at.saturating_add(interval))
+}
+
+/// Whether the scheduler must be asked before [`reconcile`] can decide.
+pub fn needs_scheduler(observed: &Observed, local: Option<&LocalJob>) -> bool {
+    match (observed, local) {
+        (_, None) => false,
+        (
+            Observed::Open {
+                state: JobState::Assigned,
+                ..
+            },
+            _,
+        ) => false,
+        (Observed::Open { .. }, Some(local)) => local.end.is_none() || !local.metered_out,
+        (_, Some(local)) => local.submission != Submission::None,
+    }
+}
+
+/// The next step for a job.
+pub fn reconcile(
+    observed: &Observed,
+    local: Option<&LocalJob>,
+    scheduler: InScheduler,
+    intervals: &Intervals,
+    now: Now,
+) -> Action {
+    let Some(local) = local else {
+        return if matches!(observed, Observed::Open { .. }) {
+            Action::Adopt
+        } else {
+            Action::Wait
+        };
+    };
+    match observed {
+        Observed::Open {
+            state: JobState::Assigned,
+            deadline,
+            ..
+        } => assigned(local, *deadline, now),
+        Observed::Open {
+            state: JobState::Ended(_),
+            ..
+        }
+        | Observed::Ended
+        | Observed::Gone => leave(local, scheduler, intervals.retention, intervals, now),
+        // Nothing of ours can still be wanted there, and the customer's inputs are none of our business any more.
+        Observed::Elsewhere => leave(local, scheduler, 0, intervals, now),
+        Observed::Open {
+            state,
+            deadline,
+            cancel_requested,
+            started,
+        } => {
+            let open = Open {
+                state: *state,
+                deadline: *deadline,
+                cancel_requested: *cancel_requested,
+                started: *started,
+            };
+            work(local, open, scheduler, intervals, now)
+        }
+    }
+}
+
+fn assigned(local: &LocalJob, deadline: BlockNumber, now: Now) -> Action {
+    if now.block >= deadline {
+        // Too late to accept; the chain passes it on.
+        return Action::Wait;
+    }
+    match &local.admission {
+        None => Action::Admit,
+        Some(Admission::Accept) => Action::Accept,
+        Some(Admission::Decline(why)) => Action::Decline(*why),
+    }
+}
+
+fn stop(local: &LocalJob, intervals: &Intervals, now: Now) -> Action {
+    if due(local.cancelled_at, intervals.cancel, now) {
+        Action::Cancel
+    } else {
+        Action::Wait
+    }
+}
+
+fn leave(
+    local: &LocalJob,
+    scheduler: InScheduler,
+    retention: u64,
+    intervals: &Intervals,
+    now: Now,
+) -> Action {
+    if local.submission != Submission::None {
+        match scheduler {
+            InScheduler::Unknown => return Action::Wait,
+            alive if alive.is_alive() => return stop(local, intervals, now),
+            _ => {}
+        }
+    }
+    match local.retired_at {
+        None => Action::Retire,
+        Some(at) if now.moment >= at.saturating_add(retention) => Action::Clean,
+        Some(_) => Action::Wait,
+    }
+}
+
+/// An accepted job, on chain.
+#[derive(Clone, Copy)]
+struct Open {
+    state: JobState,
+    deadline: BlockNumber,
+    cancel_requested: bool,
+    started: bool,
+}
+
+fn work(
+    local: &LocalJob,
+    job: Open,
+    scheduler: InScheduler,
+    intervals: &Intervals,
+    now: Now,
+) -> Action {
+    let Open {
+        state,
+        deadline,
+        cancel_requested,
+        started,
+    } = job;
+    if let Some(end) = &local.end {
+        return finish(local, end, job, scheduler, now);
+    }
+    if scheduler == InScheduler::Unknown {
+        return Action::Wait;
+    }
+    if now.block >= deadline || cancel_requested {
+        if scheduler.is_alive() {
+            return stop(local, intervals, now);
+        }
+        if now.block >= deadline {
+            // Whatever we say now is refused; the chain ends it or passes it on.
+            return Action::Wait;
+        }
+    }
+    if let (true, Some(report)) = (started, &local.outgoing) {
+        return Action::Report(report.clone());
+    }
+    match scheduler {
+        InScheduler::Unknown => Action::Wait,
+        InScheduler::Absent if local.submission == Submission::Done || started => {
+            Action::Collect(Cause::Lost)
+        }
+        InScheduler::Absent if cancel_requested => Action::Collect(Cause::CancelledEarly),
+        InScheduler::Absent if !local.staged => Action::Stage,
+        InScheduler::Absent => Action::Submit,
+        _ if local.submission != Submission::Done => Action::MarkSubmitted,
+        InScheduler::Pending => match state {
+            JobState::Queued => Action::Wait,
+            _ => Action::Update(JobProgress::Queued),
+        },
+        InScheduler::Running { since } if state != JobState::Running => {
+            Action::Update(JobProgress::Running(since))
+        }
+        InScheduler::Running { .. } if due(local.reported_at, intervals.report, now) => {
+            Action::Meter { last: false }
+        }
+        InScheduler::Running { .. } if due(local.logged_at, intervals.log, now) => Action::Log,
+        InScheduler::Running { .. } => Action::Wait,
+        // It started and ended between two looks: the chain must know that it started before it hears of usage. What
+        // had not started on chain when its customer cancelled it cannot start any more, and costs nothing.
+        InScheduler::Ended { since: Some(since) } if !started && !cancel_requested => {
+            Action::Update(JobProgress::Running(since))
+        }
+        InScheduler::Ended { .. } => Action::Collect(Cause::Scheduler),
+    }
+}
+
+fn finish(local: &LocalJob, end: &JobEnd, job: Open, scheduler: InScheduler, now: Now) -> Action {
+    if now.block >= job.deadline {
+        return Action::Wait;
+    }
+    // What was the provider's fault is not paid, so there is nothing to report.
+    let payable = end.reason.fault() != Fault::Provider && job.started;
+    if payable && !local.metered_out {
+        return match (&local.outgoing, scheduler) {
+            (Some(report), _) => Action::Report(report.clone()),
+            (None, InScheduler::Unknown) => Action::Wait,
+            (None, _) => Action::Meter { last: true },
+        };
+    }
+    Action::Complete(end.clone())
+}
+
+#[cfg(test)]
+#[path = "reconcile_tests.rs"]
+mod tests;

@@ -1,0 +1,132 @@
+//! Whether an assigned job can run here.
+
+use crate::{
+    context::Step,
+    failpoints,
+    library::{Prepared, Unusable},
+    local::{Admission, LocalJob},
+    policy::{Outside, StepError},
+};
+use ve_envelope::{open, Binding};
+use virtengine_primitives::hpc::DeclineReason;
+
+/// Longest payload that is read: parameters and a script, not data.
+const MAX_PAYLOAD: u64 = 4 << 20;
+
+/// What came of reading a payload.
+enum Payload {
+    /// Read, and fit to run.
+    Ready(Box<Prepared>),
+    /// Not (yet) in the artifact store.
+    Missing,
+    /// It can never be run here.
+    Refused(DeclineReason, String),
+}
+
+impl Step<'_> {
+    /// Checks everything that can be checked before the acceptance, and records the answer.
+    pub(crate) async fn admit(&self, local: &mut LocalJob) -> Result<(), StepError> {
+        let answer = match self.check_room().await? {
+            Some((reason, why)) => Err((reason, why)),
+            None => match self.read_payload().await? {
+                Payload::Ready(_) => Ok(()),
+                Payload::Refused(reason, why) => Err((reason, why)),
+                // It may still be on its way; if it never comes, the acceptance time runs out and costs nothing.
+                Payload::Missing => return Err(missing()),
+            },
+        };
+        local.admission = Some(match answer {
+            Ok(()) => Admission::Accept,
+            Err((reason, why)) => {
+                tracing::info!(job = self.id, ?reason, why, "declined");
+                Admission::Decline(reason)
+            }
+        });
+        self.context.records.put(local).await?;
+        failpoints::hit("admitted");
+        Ok(())
+    }
+
+    /// Why the job cannot be taken whatever it runs.
+    async fn check_room(&self) -> Result<Option<(DeclineReason, String)>, StepError> {
+        let request = &self.job.request;
+        let cluster = self.snapshot.cluster(self.cluster.id).await;
+        let Some(cluster) = cluster.map_err(StepError::unanswered(Outside::Chain))? else {
+            return Ok(Some((
+                DeclineReason::Maintenance,
+                "the cluster is not registered any more".into(),
+            )));
+        };
+        let partition = cluster
+            .spec
+            .partitions
+            .get(usize::from(self.job.assignment.partition));
+        if !partition.is_some_and(|p| p.fits(&request.resources, request.walltime)) {
+            return Ok(Some((
+                DeclineReason::NoCapacity,
+                "it does not fit the partition any more".into(),
+            )));
+        }
+        if self.snapshot.number() >= self.job.start_by {
+            return Ok(Some((
+                DeclineReason::TooLittleTime,
+                "it cannot be running in time".into(),
+            )));
+        }
+        Ok(None)
+    }
+
+    async fn read_payload(&self) -> Result<Payload, StepError> {
+        let context = self.context;
+        let request = &self.job.request;
+        if request.payload.length > MAX_PAYLOAD {
+            let why = format!("the payload is longer than {MAX_PAYLOAD} bytes");
+            return Ok(Payload::Refused(DeclineReason::UnreadablePayload, why));
+        }
+        let Some(body) = context.artifacts.body(&request.payload).await? else {
+            return Ok(Payload::Missing);
+        };
+        let customer: &[u8; 32] = self.job.customer.as_ref();
+        let binding = Binding::payload(context.chain.genesis().0, customer);
+        let plaintext = match open(&request.payload, &body, &context.secret, &binding) {
+            Ok(plaintext) => plaintext,
+            Err(error) => {
+                return Ok(Payload::Refused(
+                    DeclineReason::UnreadablePayload,
+                    error.to_string(),
+                ));
+            }
+        };
+        match context
+            .library
+            .prepare(request, &plaintext, self.cluster.custom_scripts)
+        {
+            Ok(prepared) => Ok(Payload::Ready(Box::new(prepared))),
+            Err(Unusable {
+                not_allowed: true,
+                why,
+            }) => Ok(Payload::Refused(DeclineReason::NotAllowed, why)),
+            Err(Unusable { why, .. }) => {
+                Ok(Payload::Refused(DeclineReason::UnreadablePayload, why))
+            }
+        }
+    }
+
+    /// What the job runs, of an accepted job: read again whenever it is needed, because nothing of it is recorded.
+    pub(crate) async fn prepared(&self) -> Result<Prepared, StepError> {
+        match self.read_payload().await? {
+            Payload::Ready(prepared) => Ok(*prepared),
+            Payload::Missing => Err(missing()),
+            Payload::Refused(_, why) => Err(StepError::bad_input(why)),
+        }
+    }
+}
+
+fn missing() -> StepError {
+    let reason =
+        "the payload is not there (yet): upload it to the store that the provider reads".into();
+    StepError::Unanswered {
+        outside: Outside::Artifacts,
+        reason,
+    }
+}

@@ -1,0 +1,467 @@
+//! The end of a job: its outputs, sealed to its customer, and how it ended.
+
+use crate::{
+    beneath::{private_directory, Beneath, Walk},
+    context::Step,
+    failpoints,
+    local::LocalJob,
+    policy::{Outside, StepError},
+    reconcile::Cause,
+    tar,
+};
+use serde::Serialize;
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
+use ve_envelope::{Binding, EnvelopeHeader, PublicKey, Sealer};
+use ve_slurm::{overall, tasks, Attempt, EndState};
+use ve_templates::{OmittedFile, Outputs, ResultSummary, TaskResult, OUTPUT_DIR};
+use virtengine_primitives::{
+    hpc::{EndReason, JobEnd, TaskCounts},
+    AgreementId,
+};
+
+/// What `result.json` in the archive says.
+#[derive(Clone, Debug, Serialize)]
+struct ResultFile {
+    #[serde(flatten)]
+    summary: ResultSummary,
+    /// Why, for people; empty if it simply ran.
+    explanation: String,
+}
+
+impl ResultFile {
+    fn new(job: AgreementId, reason: EndReason, exit_code: u16, explanation: String) -> Self {
+        let summary = ResultSummary {
+            version: 1,
+            job,
+            reason: format!("{reason:?}"),
+            exit_code,
+            partial: reason != EndReason::Completed,
+            tasks: Vec::new(),
+            omitted: Vec::new(),
+        };
+        Self {
+            summary,
+            explanation,
+        }
+    }
+}
+
+/// How the last attempt of each task ended, in one word.
+fn task_results(rows: &[Attempt]) -> Vec<TaskResult> {
+    let word = |state: &EndState| match state {
+        EndState::Failed { .. } => "Failed".to_owned(),
+        other => format!("{other:?}"),
+    };
+    ve_slurm::outcome::latest(rows)
+        .into_iter()
+        .filter_map(|row| {
+            let state = row.state.as_ref()?;
+            Some(TaskResult {
+                task: row.task,
+                state: word(state),
+                exit_code: state.exit_code(),
+            })
+        })
+        .collect()
+}
+
+/// How a job ended, from the accounting of its tasks.
+///
+/// A cancellation that its customer did not ask for is the provider's doing. `None` if the scheduler used a word that
+/// decides nothing.
+pub(crate) fn reason_of(state: &EndState, cancel_requested: bool) -> Option<EndReason> {
+    Some(match state {
+        EndState::Completed => EndReason::Completed,
+        EndState::Failed { .. } => EndReason::Failed,
+        EndState::OutOfMemory => EndReason::OutOfMemory,
+        EndState::TimedOut => EndReason::TimedOut,
+        EndState::Cancelled if cancel_requested => EndReason::Cancelled,
+        EndState::Cancelled => EndReason::ProviderFailure,
+        EndState::NodeFailure => EndReason::NodeFailure,
+        EndState::BootFailure => EndReason::BootFailure,
+        EndState::Preempted => EndReason::Preempted,
+        EndState::Unknown(_) => return None,
+    })
+}
+
+/// Counts that add up to `all`: tasks without an end count as cancelled.
+fn counts(rows: &[Attempt], all: u32) -> TaskCounts {
+    let found = tasks(rows);
+    let done = found.done.min(all);
+    let failed = found.failed.min(all - done);
+    TaskCounts {
+        done,
+        failed,
+        cancelled: all - done - failed,
+    }
+}
+
+impl Step<'_> {
+    /// Collects the outputs and records the end.
+    pub(crate) async fn collect(
+        &self,
+        local: &mut LocalJob,
+        cause: Cause,
+    ) -> Result<(), StepError> {
+        let all = self.job.request.resources.array_tasks;
+        let cancel_requested = self.job.cancel_by.is_some();
+        let never = TaskCounts {
+            done: 0,
+            failed: 0,
+            cancelled: all,
+        };
+        let (reason, exit_code, counts, rows, explanation) = match cause {
+            Cause::CancelledEarly => (
+                EndReason::Cancelled,
+                0,
+                never,
+                Vec::new(),
+                "cancelled before it started".to_owned(),
+            ),
+            Cause::Lost => {
+                let why =
+                    "the cluster lost the job; nothing is charged, submit it again".to_owned();
+                (EndReason::ProviderFailure, 0, never, Vec::new(), why)
+            }
+            Cause::Scheduler => {
+                let id = self.context.find(self.cluster, local).await?;
+                let Some(id) = id else { return Ok(()) };
+                let rows = self.cluster.scheduler.attempts(&id).await?;
+                let end = overall(&rows).ok_or_else(|| StepError::Unanswered {
+                    outside: Outside::Scheduler,
+                    reason: "it says that the job ended, but its accounting does not yet".into(),
+                })?;
+                let reason =
+                    reason_of(&end, cancel_requested).ok_or_else(|| StepError::Unanswered {
+                        outside: Outside::Scheduler,
+                        reason: format!(
+                            "it ended the job in an unknown way ({end:?}); update the worker"
+                        ),
+                    })?;
+                let mut explanation: Vec<&str> = rows
+                    .iter()
+                    .map(|r| r.detail.as_str())
+                    .filter(|d| !d.is_empty())
+                    .collect();
+                explanation.dedup();
+                let explanation = explanation.join("; ");
+                (
+                    reason,
+                    end.exit_code(),
+                    counts(&rows, all),
+                    rows,
+                    explanation,
+                )
+            }
+        };
+        // What the chain never saw start cannot have run to an end; its customer had cancelled it before.
+        let ran = matches!(
+            reason,
+            EndReason::Completed | EndReason::Failed | EndReason::OutOfMemory | EndReason::TimedOut
+        );
+        let reason = if ran && self.job.started_at.is_none() {
+            EndReason::Cancelled
+        } else {
+            reason
+        };
+        let exit_code = if reason == EndReason::Completed {
+            0
+        } else {
+            exit_code
+        };
+        self.drain_logs(local).await?;
+        let mut file = ResultFile::new(self.id, reason, exit_code, explanation);
+        file.summary.tasks = task_results(&rows);
+        let rules = if rows.is_empty() {
+            None
+        } else {
+            Some(self.output_rules().await?)
+        };
+        let result = self.seal_result(file, rules).await?;
+        self.record_end(
+            local,
+            JobEnd {
+                reason,
+                exit_code,
+                tasks: counts,
+                result,
+            },
+        )
+        .await
+    }
+
+    /// Ends a job that cannot be done, with an explanation that its customer can open.
+    pub(crate) async fn give_up(
+        &self,
+        local: &mut LocalJob,
+        reason: EndReason,
+        explanation: &str,
+    ) -> Result<(), StepError> {
+        let all = self.job.request.resources.array_tasks;
+        let file = ResultFile::new(self.id, reason, 0, explanation.to_owned());
+        let result = self.seal_result(file, None).await?;
+        let tasks = TaskCounts {
+            done: 0,
+            failed: 0,
+            cancelled: all,
+        };
+        self.record_end(
+            local,
+            JobEnd {
+                reason,
+                exit_code: 0,
+                tasks,
+                result,
+            },
+        )
+        .await
+    }
+
+    async fn record_end(&self, local: &mut LocalJob, end: JobEnd) -> Result<(), StepError> {
+        failpoints::hit("collect-stored");
+        local.end = Some(end);
+        self.context.records.put(local).await?;
+        failpoints::hit("collect-persisted");
+        Ok(())
+    }
+
+    /// Archives, seals and stores. `None` if the customer has no key that it could be sealed to.
+    async fn seal_result(
+        &self,
+        file: ResultFile,
+        rules: Option<Outputs>,
+    ) -> Result<Option<EnvelopeHeader>, StepError> {
+        let context = self.context;
+        let keys = context.keys_of(self.snapshot, &self.job.customer).await?;
+        if keys.is_empty() {
+            return Ok(None);
+        }
+        let paths = context.paths(self.cluster, self.id);
+        let binding = Binding::result(context.chain.genesis().0, self.id);
+        let (home, work, sealed) = (paths.home, paths.work, paths.sealed.clone());
+        let archived = tokio::task::spawn_blocking(move || {
+            private_directory(&home)?;
+            archive(file, rules, work, sealed, &keys, &binding)
+        });
+        let header = archived
+            .await
+            .map_err(StepError::unanswered(Outside::Disk))?;
+        let header = header.map_err(StepError::unanswered(Outside::Disk))?;
+        failpoints::hit("collect-archived");
+        context
+            .artifacts
+            .put_blob_file(&header, &paths.sealed)
+            .await?;
+        Ok(Some(header))
+    }
+}
+
+/// A writer that seals what is written into it.
+struct Sealed {
+    sealer: Sealer,
+    file: io::BufWriter<std::fs::File>,
+    out: Vec<u8>,
+}
+
+impl Write for Sealed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.sealer
+            .update(bytes, &mut self.out)
+            .map_err(io::Error::other)?;
+        self.file.write_all(&self.out)?;
+        self.out.clear();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn archive(
+    mut result: ResultFile,
+    rules: Option<Outputs>,
+    work: PathBuf,
+    sealed: PathBuf,
+    keys: &[PublicKey],
+    binding: &Binding,
+) -> io::Result<EnvelopeHeader> {
+    let sealer = Sealer::new(keys, binding).map_err(io::Error::other)?;
+    let file = io::BufWriter::new(std::fs::File::create(&sealed)?);
+    let mut archive = tar::Writer::new(Sealed {
+        sealer,
+        file,
+        out: Vec::new(),
+    });
+    if let Some(rules) = rules {
+        let out = work.join(OUTPUT_DIR);
+        match Beneath::open(&out).and_then(|beneath| Ok((beneath.walk()?, beneath))) {
+            Ok((walk, beneath)) => {
+                let (files, omitted) = choose(&rules, walk);
+                result.summary.omitted = omitted;
+                for (path, length) in files {
+                    let left_out = match beneath.file(&path) {
+                        Ok(content) => {
+                            let read = archive.add(&path, length, content)?;
+                            (read < length).then(|| format!("only {read} bytes could be read"))
+                        }
+                        Err(error) => Some(error.to_string()),
+                    };
+                    if let Some(reason) = left_out {
+                        result.summary.omitted.push(OmittedFile {
+                            path,
+                            length,
+                            reason,
+                        });
+                    }
+                }
+            }
+            // It never got so far.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // Not our directory any more: the job put a link or something else in its place.
+            Err(error) if is_replaced(&error) => result.summary.omitted.push(OmittedFile {
+                path: OUTPUT_DIR.into(),
+                length: 0,
+                reason: "the output directory was replaced by something else".into(),
+            }),
+            Err(error) => return Err(error),
+        }
+    }
+    let json = serde_json::to_vec_pretty(&result).map_err(io::Error::other)?;
+    archive.add("result.json", json.len() as u64, &json[..])?;
+    let mut sealed = archive.finish()?;
+    let header = sealed
+        .sealer
+        .finish(&mut sealed.out)
+        .map_err(io::Error::other)?;
+    sealed.file.write_all(&sealed.out)?;
+    sealed.file.flush()?;
+    sealed.file.get_ref().sync_all()?;
+    Ok(header)
+}
+
+fn is_replaced(error: &io::Error) -> bool {
+    use nix::libc::{EACCES, ELOOP, ENOTDIR};
+    matches!(error.raw_os_error(), Some(EACCES | ELOOP | ENOTDIR))
+}
+
+/// The files that a template calls outputs, within its limits, and what was left out.
+fn choose(rules: &Outputs, walk: Walk) -> (Vec<(String, u64)>, Vec<OmittedFile>) {
+    let mut omitted: Vec<OmittedFile> = walk
+        .skipped
+        .into_iter()
+        .map(|(path, why)| OmittedFile {
+            path,
+            length: 0,
+            reason: why.to_owned(),
+        })
+        .collect();
+    let mut files = Vec::new();
+    let mut total = 0u64;
+    for entry in walk.files {
+        let most = rules.accepts(&entry.path).map(|spec| spec.max_bytes);
+        let why = match most {
+            // Ours.
+            _ if entry.path == "result.json" => {
+                Some("the name is taken by the result's own summary".to_owned())
+            }
+            None => Some("the template does not call it an output".to_owned()),
+            Some(most) if entry.length > most => {
+                Some(format!("larger than the {most} bytes that are allowed"))
+            }
+            Some(_) if total.saturating_add(entry.length) > rules.max_bytes => Some(format!(
+                "all outputs together may have {} bytes",
+                rules.max_bytes
+            )),
+            Some(_) if !tar::fits(&entry.path) => {
+                Some("the path is too long for the archive".to_owned())
+            }
+            Some(_) => None,
+        };
+        match why {
+            Some(reason) => omitted.push(OmittedFile {
+                path: entry.path,
+                length: entry.length,
+                reason,
+            }),
+            None => {
+                total += entry.length;
+                files.push((entry.path, entry.length));
+            }
+        }
+    }
+    (files, omitted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reason_should_name_who_answers_for_the_end() {
+        let cases = [
+            (EndState::Completed, false, EndReason::Completed),
+            (EndState::Failed { exit_code: 3 }, false, EndReason::Failed),
+            (EndState::OutOfMemory, false, EndReason::OutOfMemory),
+            (EndState::TimedOut, false, EndReason::TimedOut),
+            (EndState::Cancelled, true, EndReason::Cancelled),
+            (EndState::Cancelled, false, EndReason::ProviderFailure),
+            (EndState::NodeFailure, true, EndReason::NodeFailure),
+            (EndState::BootFailure, false, EndReason::BootFailure),
+            (EndState::Preempted, false, EndReason::Preempted),
+            (EndState::Completed, true, EndReason::Completed),
+        ];
+        for (state, requested, expected) in cases {
+            assert_eq!(reason_of(&state, requested), Some(expected), "{state:?}");
+        }
+        assert_eq!(reason_of(&EndState::Unknown("REVOKED".into()), false), None);
+    }
+
+    #[test]
+    fn outputs_should_be_those_of_the_template_within_its_limits() {
+        let spec = |path: &str, max_bytes| ve_templates::OutputSpec {
+            path: path.into(),
+            summary: String::new(),
+            max_bytes,
+        };
+        let rules = Outputs {
+            max_bytes: 25,
+            files: vec![spec("*.png", 10), spec("data/*.csv", 20)],
+        };
+        let entry = |path: &str, length| crate::beneath::Entry {
+            path: path.into(),
+            length,
+        };
+        let walk = Walk {
+            files: vec![
+                entry("a.png", 10),
+                entry("b.png", 11),
+                entry("core", 1),
+                entry("data/a.csv", 15),
+                entry("data/b.csv", 1),
+                entry("result.json", 1),
+            ],
+            skipped: vec![("link".into(), "not a regular file")],
+        };
+        let (files, omitted) = choose(&rules, walk);
+        assert_eq!(
+            files,
+            [("a.png".to_owned(), 10), ("data/a.csv".to_owned(), 15)]
+        );
+        let omitted: Vec<_> = omitted.iter().map(|o| o.path.as_str()).collect();
+        assert_eq!(
+            omitted,
+            ["link", "b.png", "core", "data/b.csv", "result.json"]
+        );
+    }
+
+    #[test]
+    fn counts_should_add_up_to_all_tasks_when_some_never_ran() {
+        let sum = |c: TaskCounts| c.done + c.failed + c.cancelled;
+        assert_eq!(sum(counts(&[], 5)), 5);
+        assert_eq!(counts(&[], 5).cancelled, 5);
+    }
+}

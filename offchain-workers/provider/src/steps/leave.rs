@@ -1,0 +1,79 @@
+//! Stopping, and what remains when the chain is done with a job.
+
+use crate::{
+    context::{now_ms, Context},
+    failpoints,
+    local::LocalJob,
+    policy::{Outside, StepError},
+    settings::ClusterSettings,
+};
+use ve_slurm::{ForgetError, QueryError};
+
+impl Context {
+    /// Asks the scheduler to stop the job. That it has stopped is seen by looking.
+    pub(crate) async fn cancel(
+        &self,
+        cluster: &ClusterSettings,
+        mut local: LocalJob,
+    ) -> Result<(), StepError> {
+        local.cancelled_at = Some(now_ms());
+        self.records.put(&local).await?;
+        let Some(id) = self.find(cluster, &local).await? else {
+            return Ok(());
+        };
+        match cluster.scheduler.cancel(&id).await {
+            Ok(()) | Err(QueryError::Absent) => Ok(()),
+            Err(QueryError::Unknown(reason)) => Err(StepError::Unanswered {
+                outside: Outside::Scheduler,
+                reason,
+            }),
+        }
+    }
+
+    /// Records that the chain is done with the job; from now on the retention counts. Nothing is kept of a job that was
+    /// given to somebody else.
+    pub(crate) async fn retire(
+        &self,
+        mut local: LocalJob,
+        elsewhere: bool,
+    ) -> Result<(), StepError> {
+        let retention = if elsewhere {
+            self.settings.intervals.retention
+        } else {
+            0
+        };
+        local.retired_at = Some(now_ms().saturating_sub(retention));
+        self.records.put(&local).await?;
+        failpoints::hit("retired");
+        Ok(())
+    }
+
+    /// Removes what the scheduler and the disk keep of the job, the record last: as long as it exists this is repeated.
+    pub(crate) async fn clean(
+        &self,
+        cluster: &ClusterSettings,
+        local: LocalJob,
+    ) -> Result<(), StepError> {
+        failpoints::hit("clean-before");
+        if let Some(id) = self.find(cluster, &local).await? {
+            match cluster.scheduler.forget(&id).await {
+                Ok(()) => {}
+                Err(error @ (ForgetError::StillActive | ForgetError::Unknown(_))) => {
+                    return Err(StepError::Unanswered {
+                        outside: Outside::Scheduler,
+                        reason: error.to_string(),
+                    })
+                }
+            }
+        }
+        let home = self.paths(cluster, local.agreement).home;
+        let removed = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(home)).await;
+        match removed.map_err(StepError::unanswered(Outside::Disk))? {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(StepError::unanswered(Outside::Disk)(error)),
+        }
+        failpoints::hit("clean-directory-gone");
+        self.records.remove(local.agreement).await
+    }
+}

@@ -1,0 +1,104 @@
+//! The job's log, sealed to its customer piece by piece while it runs.
+
+use crate::{
+    beneath::Beneath,
+    context::{now_ms, Step},
+    failpoints,
+    local::LocalJob,
+    policy::{Outside, StepError},
+};
+use std::io::{Read, Seek, SeekFrom};
+use ve_envelope::{seal, Binding};
+
+/// Most bytes in one piece.
+const PIECE: u64 = 256 << 10;
+/// Most pieces in one step, so that a chatty job does not keep others waiting.
+const PIECES: usize = 16;
+/// Most bytes of log that are sealed for one job; the whole log, as far as the template allows, is in the result.
+const MOST: u64 = 64 << 20;
+
+impl Step<'_> {
+    /// Seals what was added to the log of a running job.
+    pub(crate) async fn log(&self, local: &mut LocalJob) -> Result<(), StepError> {
+        for _ in 0..PIECES {
+            if !self.next_piece(local).await? {
+                break;
+            }
+        }
+        local.logged_at = Some(now_ms());
+        self.context.records.put(local).await
+    }
+
+    /// Seals the rest of all logs of a job that has ended.
+    pub(crate) async fn drain_logs(&self, local: &mut LocalJob) -> Result<(), StepError> {
+        loop {
+            while self.next_piece(local).await? {}
+            if local.log.task.saturating_add(1) >= self.job.request.resources.array_tasks {
+                return Ok(());
+            }
+            local.log.task += 1;
+            local.log.offset = 0;
+            local.log.until = None;
+            self.context.records.put(local).await?;
+        }
+    }
+
+    /// Seals one piece; `false` if there is nothing new. A piece's limits are recorded before it is stored: stored
+    /// again after a crash, it has the same content.
+    async fn next_piece(&self, local: &mut LocalJob) -> Result<bool, StepError> {
+        let context = self.context;
+        let home = context.paths(self.cluster, self.id).home;
+        let (task, offset, decided) = (local.log.task, local.log.offset, local.log.until);
+        if local.log.chunk.saturating_mul(PIECE) >= MOST {
+            return Ok(false);
+        }
+        let read = tokio::task::spawn_blocking(move || -> std::io::Result<Vec<u8>> {
+            let mut file =
+                match Beneath::open(&home).and_then(|b| b.file(&format!("logs/{task}.log"))) {
+                    Ok(file) => file,
+                    // No log yet, or the job put something else in its place: nothing that could be shown.
+                    Err(_) => return Ok(Vec::new()),
+                };
+            file.seek(SeekFrom::Start(offset))?;
+            let wanted = decided.map_or(PIECE, |until| until.saturating_sub(offset));
+            let mut bytes = Vec::new();
+            file.take(wanted).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        });
+        let bytes = read.await.map_err(StepError::unanswered(Outside::Disk))?;
+        let bytes = bytes.map_err(StepError::unanswered(Outside::Disk))?;
+        if bytes.is_empty() {
+            return Ok(false);
+        }
+        let keys = context.keys_of(self.snapshot, &self.job.customer).await?;
+        if keys.is_empty() {
+            // Nobody could read it.
+            return Ok(false);
+        }
+        let until = offset.saturating_add(bytes.len() as u64);
+        if decided.is_none() {
+            local.log.until = Some(until);
+            context.records.put(local).await?;
+            failpoints::hit("log-intended");
+        }
+        let binding = Binding::log(context.chain.genesis().0, self.id, local.log.chunk);
+        let (header, body) =
+            seal(&bytes, &keys, &binding).map_err(StepError::unanswered(Outside::Chain))?;
+        context
+            .artifacts
+            .put_log(
+                &context.chain.genesis().0,
+                self.id,
+                local.log.chunk,
+                &header,
+                &body,
+            )
+            .await?;
+        failpoints::hit("log-stored");
+        local.log.chunk += 1;
+        local.log.offset = until;
+        local.log.until = None;
+        context.records.put(local).await?;
+        Ok(true)
+    }
+}

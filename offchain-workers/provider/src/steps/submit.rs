@@ -1,0 +1,200 @@
+//! The hand-over to the scheduler: exactly once.
+
+use crate::{
+    beneath::{private_directory, write_whole},
+    context::Step,
+    failpoints,
+    local::{LocalJob, Submission},
+    metering::affordable_seconds,
+    policy::{Outside, StepError},
+};
+use std::collections::BTreeMap;
+use ve_slurm::{SubmitError, SubmitSpec, Warning, WarningSignal};
+use ve_templates::{Outputs, Signal};
+
+impl Step<'_> {
+    /// Renders the script, records the intent, looks once more, submits.
+    pub(crate) async fn submit(&self, local: &mut LocalJob) -> Result<(), StepError> {
+        let context = self.context;
+        let spec = self.specification().await?;
+        local.submission = Submission::Intended;
+        context.records.put(local).await?;
+        failpoints::hit("submit-intended");
+        // Whoever looked before may have looked before a submission that was on its way.
+        let id = match context.find(self.cluster, local).await? {
+            Some(id) => id,
+            None => match self.cluster.scheduler.submit(&spec).await {
+                Ok(id) => id,
+                Err(SubmitError::Refused(why)) => {
+                    // Nothing exists, so nothing has to be looked for.
+                    local.submission = Submission::None;
+                    return Err(StepError::ours(format!(
+                        "the cluster refused the job: {why}"
+                    )));
+                }
+                Err(error @ (SubmitError::Unavailable(_) | SubmitError::Unknown(_))) => {
+                    return Err(StepError::unanswered(Outside::Scheduler)(error));
+                }
+            },
+        };
+        failpoints::hit("submitted");
+        tracing::info!(job = self.id, scheduler_job = %id, "handed to the scheduler");
+        self.record_submission(local, id).await
+    }
+
+    /// Records what was found in the scheduler.
+    pub(crate) async fn mark_submitted(&self, local: &mut LocalJob) -> Result<(), StepError> {
+        match self.context.find(self.cluster, local).await? {
+            Some(id) => self.record_submission(local, id).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn record_submission(
+        &self,
+        local: &mut LocalJob,
+        id: ve_slurm::SchedulerJobId,
+    ) -> Result<(), StepError> {
+        local.staged = true;
+        local.submission = Submission::Done;
+        local.scheduler_job = Some(id);
+        self.context.records.put(local).await?;
+        failpoints::hit("submit-recorded");
+        Ok(())
+    }
+
+    /// What the scheduler is told, with the script written to its file.
+    async fn specification(&self) -> Result<SubmitSpec, StepError> {
+        let context = self.context;
+        let request = &self.job.request;
+        let resources = &request.resources;
+        let prepared = self.prepared().await?;
+        let paths = context.paths(self.cluster, self.id);
+        for directory in [&paths.home, &paths.work, &paths.logs] {
+            private_directory(directory).map_err(StepError::unanswered(Outside::Disk))?;
+        }
+        let (rendered, work) = (prepared.rendered, paths.work.clone());
+        let warning = rendered.warning.map(warning);
+        let (requeue, max_file_bytes) = (rendered.requeue, rendered.max_file_bytes);
+        let script = tokio::task::spawn_blocking(move || rendered.place(&work))
+            .await
+            .map_err(StepError::unanswered(Outside::Disk))?
+            .map_err(StepError::unanswered(Outside::Disk))?;
+        let outputs =
+            serde_json::to_vec(&prepared.outputs).map_err(StepError::unanswered(Outside::Disk))?;
+        write_whole(&paths.outputs, &outputs, 0o600)
+            .map_err(StepError::unanswered(Outside::Disk))?;
+        let partition = match self.cluster.partitions {
+            true => self.partition_name().await?,
+            false => None,
+        };
+        let environment = BTreeMap::from([
+            ("PATH".to_owned(), context.settings.job_path.clone()),
+            ("HOME".to_owned(), paths.work.to_string_lossy().into_owned()),
+            ("LANG".to_owned(), "C.UTF-8".to_owned()),
+        ]);
+        let log = match resources.array_tasks {
+            1 => paths.log(0),
+            _ => paths.logs.join("%a.log"),
+        };
+        Ok(SubmitSpec {
+            handle: context.handle(self.id),
+            partition,
+            work_dir: paths.work,
+            script,
+            cpus: resources.cpus,
+            memory_mib: resources.memory_mib,
+            nodes: resources.nodes,
+            gpus: resources.gpus,
+            gpu_type: (resources.gpus > 0).then(|| resources.gpu_type.to_string()),
+            walltime_s: self.time_limit().await?,
+            array_tasks: resources.array_tasks,
+            warning,
+            requeue,
+            max_file_bytes,
+            max_processes: None,
+            environment,
+            stdout: log.clone(),
+            stderr: log,
+        })
+    }
+
+    async fn partition_name(&self) -> Result<Option<String>, StepError> {
+        let cluster = self.snapshot.cluster(self.cluster.id).await;
+        let cluster = cluster.map_err(StepError::unanswered(Outside::Chain))?;
+        let partition = cluster
+            .and_then(|c| {
+                c.spec
+                    .partitions
+                    .into_iter()
+                    .nth(usize::from(self.job.assignment.partition))
+            })
+            .ok_or_else(|| StepError::ours("the partition is not registered any more"))?;
+        let name = String::from_utf8(partition.name.into_inner());
+        name.map(Some)
+            .map_err(|_| StepError::ours("the partition's name is not UTF-8"))
+    }
+
+    /// min(what was asked, what the rest of the ceiling pays for): beyond it nothing is owed, so nothing runs.
+    async fn time_limit(&self) -> Result<u64, StepError> {
+        let unanswered = || StepError::unanswered::<ve_chain::ChainError>(Outside::Chain);
+        let agreement = self
+            .snapshot
+            .agreement(self.id)
+            .await
+            .map_err(unanswered())?;
+        let plan = self
+            .snapshot
+            .plan(self.job.assignment.plan)
+            .await
+            .map_err(unanswered())?;
+        let (Some(agreement), Some((_, plan))) = (agreement, plan) else {
+            let reason = "the job's agreement or plan is not in the state".into();
+            return Err(StepError::Unanswered {
+                outside: Outside::Chain,
+                reason,
+            });
+        };
+        let left = self
+            .job
+            .request
+            .walltime
+            .saturating_sub(agreement.metered_ms.div_ceil(1000));
+        let seconds = affordable_seconds(
+            &plan,
+            &agreement.allocation.per_second,
+            &agreement.cumulative,
+            agreement.ceiling,
+            left,
+        );
+        match seconds {
+            0 => Err(StepError::ours(
+                "the ceiling pays for no second; submit it with a higher one",
+            )),
+            seconds => Ok(seconds),
+        }
+    }
+
+    /// Which of its files are the job's outputs, as they were when it was submitted: the payload may be gone by now,
+    /// and the library may have another template of that name.
+    pub(crate) async fn output_rules(&self) -> Result<Outputs, StepError> {
+        let kept = std::fs::read(self.context.paths(self.cluster, self.id).outputs);
+        match kept.map(|bytes| serde_json::from_slice(&bytes)) {
+            Ok(Ok(rules)) => Ok(rules),
+            _ => Ok(self.prepared().await?.outputs),
+        }
+    }
+}
+
+fn warning(warning: ve_templates::Warning) -> Warning {
+    let signal = match warning.signal {
+        Signal::Usr1 => WarningSignal::Usr1,
+        Signal::Usr2 => WarningSignal::Usr2,
+        Signal::Int => WarningSignal::Int,
+        Signal::Term => WarningSignal::Term,
+    };
+    Warning {
+        signal,
+        seconds_before: warning.seconds_before,
+    }
+}

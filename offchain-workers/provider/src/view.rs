@@ -1,0 +1,101 @@
+//! What the role needs of the chain, as a seam: answers at one finalised block, and calls in batches.
+
+use async_trait::async_trait;
+use sp_core::{crypto::AccountId32, H256};
+use std::{sync::Arc, time::Duration};
+use ve_chain::ChainError;
+use virtengine_primitives::{
+    billing::{Agreement, PricePlan, UsageReport},
+    envelope::{EncryptionKey, KeyId},
+    hpc::{Cluster, DeclineReason, Job, JobEnd, JobProgress},
+    AgreementId, BlockNumber, ClusterId, Moment, Name, PlanId, ProviderId, TemplateHash,
+};
+
+/// A job as the chain keeps it.
+pub type ChainJob = Job<AccountId32>;
+
+/// Calls of one kind for several jobs, at most `MAX_BATCH`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Batch {
+    /// Accepts jobs.
+    Accept(Vec<AgreementId>),
+    /// Declines jobs.
+    Decline(Vec<(AgreementId, DeclineReason)>),
+    /// Tells how far jobs are.
+    Update(Vec<(AgreementId, JobProgress)>),
+    /// Reports usage.
+    Report(Vec<(AgreementId, UsageReport)>),
+    /// Ends jobs.
+    Complete(Vec<(AgreementId, JobEnd)>),
+}
+
+impl Batch {
+    /// Name for logs and metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Accept(_) => "accept",
+            Self::Decline(_) => "decline",
+            Self::Update(_) => "update",
+            Self::Report(_) => "report",
+            Self::Complete(_) => "complete",
+        }
+    }
+
+    /// The jobs, in order.
+    pub fn jobs(&self) -> Vec<AgreementId> {
+        match self {
+            Self::Accept(jobs) => jobs.clone(),
+            Self::Decline(items) => items.iter().map(|(job, _)| *job).collect(),
+            Self::Update(items) => items.iter().map(|(job, _)| *job).collect(),
+            Self::Report(items) => items.iter().map(|(job, _)| *job).collect(),
+            Self::Complete(items) => items.iter().map(|(job, _)| *job).collect(),
+        }
+    }
+}
+
+/// The outcome of each item of a batch, in order: done, or the runtime's words.
+pub type Outcomes = Vec<Result<(), String>>;
+
+/// The chain, as the role sees it.
+#[async_trait]
+pub trait ChainView: Send + Sync + 'static {
+    /// Which chain.
+    fn genesis(&self) -> H256;
+    /// Returns when there is news, or after `at_most`. Never fails: a silent chain is noticed by reading it.
+    async fn wait(&self, at_most: Duration);
+    /// The latest finalised block, to read from.
+    async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, ChainError>;
+    /// Sends a batch and waits until its outcome is final. On `Err` nothing is known about it.
+    async fn send(&self, batch: Batch) -> Result<Outcomes, ChainError>;
+}
+
+/// Answers that are all taken at one finalised block.
+#[async_trait]
+pub trait Snapshot: Send + Sync {
+    /// Height of the block.
+    fn number(&self) -> BlockNumber;
+    /// Time of the block.
+    async fn timestamp(&self) -> Result<Moment, ChainError>;
+    /// Everything that is assigned to a cluster and has not ended.
+    async fn open_jobs(
+        &self,
+        cluster: ClusterId,
+    ) -> Result<Vec<(AgreementId, ChainJob)>, ChainError>;
+    /// A job.
+    async fn job(&self, id: AgreementId) -> Result<Option<ChainJob>, ChainError>;
+    /// An agreement.
+    async fn agreement(
+        &self,
+        id: AgreementId,
+    ) -> Result<Option<Agreement<AccountId32>>, ChainError>;
+    /// A price plan.
+    async fn plan(&self, id: PlanId) -> Result<Option<(ProviderId, PricePlan)>, ChainError>;
+    /// A cluster.
+    async fn cluster(&self, id: ClusterId) -> Result<Option<Cluster>, ChainError>;
+    /// The templates that a cluster runs.
+    async fn templates(&self, id: ClusterId) -> Result<Vec<(TemplateHash, Name)>, ChainError>;
+    /// Unrevoked encryption keys of an account.
+    async fn keys(&self, who: &AccountId32) -> Result<Vec<(KeyId, EncryptionKey)>, ChainError>;
+    /// The organisation that an account owns or works for.
+    async fn provider_of(&self, who: &AccountId32) -> Result<Option<ProviderId>, ChainError>;
+}

@@ -1,0 +1,129 @@
+//! `check`: everything that can be found out before the worker runs.
+
+use crate::{config::Config, keys};
+use sp_core::crypto::Ss58Codec;
+use std::time::Duration;
+use ve_chain::{Chain, ConnectOptions};
+use ve_provider::Library;
+
+/// One line of the table.
+struct Row {
+    what: &'static str,
+    outcome: Result<String, String>,
+}
+
+fn show(error: impl std::fmt::Display) -> String {
+    format!("{error:#}")
+}
+
+/// Checks a configuration that was read, prints a table, and returns whether all is well.
+pub async fn check(config: &Config, offline: bool) -> bool {
+    let mut rows = Vec::new();
+    let mut row = |what, outcome| rows.push(Row { what, outcome });
+    row("configuration", Ok(config.path.display().to_string()));
+    let keys = keys::load(&config.keys);
+    row(
+        "keys",
+        keys.as_ref()
+            .map(|k| {
+                format!(
+                    "account {}, encryption key {}",
+                    k.signer.account().to_ss58check(),
+                    k.secret.public()
+                )
+            })
+            .map_err(show),
+    );
+    row(
+        "templates",
+        Library::open(&config.templates)
+            .map(|l| format!("{} templates", l.count()))
+            .map_err(show),
+    );
+    row(
+        "artifacts",
+        ve_store::Artifacts::open(&config.artifacts)
+            .map(|_| config.artifacts.clone())
+            .map_err(show),
+    );
+    match &config.provider {
+        None => row("provider", Err("[provider]: is missing".into())),
+        Some(provider) => row(
+            "schedulers",
+            crate::start::settings(config, provider)
+                .map(|s| format!("{} clusters", s.clusters.len()))
+                .map_err(show),
+        ),
+    }
+    if !offline {
+        let options = ConnectOptions {
+            expected_genesis: config.genesis,
+            patience: Duration::from_secs(3),
+            ..ConnectOptions::default()
+        };
+        match Chain::connect(&config.chain_url, options).await {
+            Err(error) => row("chain", Err(error.to_string())),
+            Ok(chain) => {
+                row("chain", Ok(format!("genesis {:?}", chain.genesis())));
+                if let Ok(keys) = &keys {
+                    for (what, outcome) in standing(&chain, keys, config).await {
+                        row(what, outcome);
+                    }
+                }
+            }
+        }
+    }
+    for Row { what, outcome } in &rows {
+        match outcome {
+            Ok(detail) => println!("{what:<14} ok       {detail}"),
+            Err(problem) => println!("{what:<14} PROBLEM  {problem}"),
+        }
+    }
+    rows.iter().all(|r| r.outcome.is_ok())
+}
+
+async fn standing(
+    chain: &Chain,
+    keys: &keys::WorkerKeys,
+    config: &Config,
+) -> Vec<(&'static str, Result<String, String>)> {
+    let mut rows = Vec::new();
+    let at = match chain.at_finalized().await {
+        Ok(at) => at,
+        Err(error) => return vec![("finalised", Err(error.to_string()))],
+    };
+    let account = keys.signer.account();
+    let provider = match at.provider_of(account).await {
+        Ok(Some(provider)) => Ok(format!("works for provider {provider}")),
+        Ok(None) => Err("works for no provider: its owner registers it with add_hot_key".into()),
+        Err(error) => Err(error.to_string()),
+    };
+    rows.push(("hot key", provider));
+    let funds = match at.balances(account).await {
+        Ok(balances) if balances.free == 0 => {
+            Err("has no money for fees: send it a little".to_owned())
+        }
+        Ok(balances) => Ok(format!("{} units free", balances.free)),
+        Err(error) => Err(error.to_string()),
+    };
+    rows.push(("fees", funds));
+    let key = match at.key_owner(&keys.secret.public().key_id()).await {
+        Ok(Some(owner)) if owner == *account => Ok("registered".to_owned()),
+        Ok(Some(owner)) => Err(format!("is registered by another account, {owner}")),
+        Ok(None) => Err("is not registered: run `virtengine-worker key register`".into()),
+        Err(error) => Err(error.to_string()),
+    };
+    rows.push(("encryption key", key));
+    for cluster in config.provider.iter().flat_map(|p| &p.clusters) {
+        let outcome = match at.cluster(cluster.id).await {
+            Ok(Some(found)) => Ok(format!(
+                "{} belongs to provider {}",
+                cluster.id, found.provider
+            )),
+            Ok(None) => Err(format!("{} is not registered on chain", cluster.id)),
+            Err(error) => Err(error.to_string()),
+        };
+        rows.push(("cluster", outcome));
+    }
+    rows
+}

@@ -1,0 +1,220 @@
+//! From a checked configuration to a working role, and back to rest.
+
+use crate::{
+    config::{Config, Provider},
+    keys::WorkerKeys,
+    serve::{serve, Served},
+};
+use anyhow::{Context as _, Result};
+use prometheus::Registry;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::watch;
+use ve_chain::{Chain, ChainError, ConnectOptions, Submitter};
+use ve_provider::{
+    reconcile::Intervals, Artifacts, ClusterSettings, Context, Health, Library, Metrics, NodeChain,
+    Records, Role, Settings,
+};
+use ve_slurm::{Capacity, LocalConfig, LocalScheduler};
+use ve_store::Database;
+
+/// Opens the schedulers that a configuration names.
+pub fn settings(config: &Config, provider: &Provider) -> Result<Settings> {
+    // The shim is this very program.
+    let program = std::env::current_exe().context("the path of this program")?;
+    let mut clusters = Vec::new();
+    for cluster in &provider.clusters {
+        let name = cluster.id;
+        std::fs::create_dir_all(&cluster.work_dir).with_context(|| {
+            format!(
+                "provider.clusters.work_dir of cluster {name}: {}",
+                cluster.work_dir.display()
+            )
+        })?;
+        if let Some(parent) = cluster.state_dir.parent() {
+            std::fs::create_dir_all(parent).with_context(|| {
+                format!(
+                    "provider.clusters.state_dir of cluster {name}: {}",
+                    parent.display()
+                )
+            })?;
+        }
+        let capacity = Capacity {
+            cpus: cluster.cpus,
+            memory_mib: cluster.memory_mib,
+        };
+        let local = LocalConfig {
+            cluster: format!("cluster-{name}"),
+            capacity,
+            ..LocalConfig::new(&cluster.state_dir, &program)
+        };
+        let scheduler = LocalScheduler::open(local)
+            .with_context(|| format!("provider.clusters.state_dir of cluster {name}"))?;
+        clusters.push(ClusterSettings {
+            id: cluster.id,
+            work_dir: cluster.work_dir.clone(),
+            scheduler: Arc::new(scheduler),
+            custom_scripts: false,
+            partitions: false,
+        });
+    }
+    tracing::debug!(clusters = clusters.len(), config = %config.path.display(), "schedulers are open");
+    let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    Ok(Settings {
+        clusters,
+        intervals: Intervals {
+            report: ms(provider.usage_report),
+            log: ms(provider.log),
+            cancel: 10_000,
+            retention: ms(provider.retention),
+        },
+        poll: provider.poll,
+        input_grace: provider.input_grace,
+        parallel: provider.parallel,
+        arbiters: provider.arbiters.clone(),
+        drain: provider.drain,
+        job_path: provider.job_path.clone(),
+    })
+}
+
+/// Becomes true when the process is told to end.
+fn stop_signal() -> Result<watch::Receiver<bool>> {
+    use tokio::signal::unix::{signal, SignalKind};
+    let (tell, stop) = watch::channel(false);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("told to stop");
+        let _ = tell.send(true);
+        // A second signal does not wait for anything: every step can be taken up again.
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        std::process::exit(crate::exit::RUNTIME);
+    });
+    Ok(stop)
+}
+
+/// Connects for as long as it takes, unless told to stop, telling health why it waits.
+async fn connect(
+    config: &Config,
+    health: &Health,
+    mut stop: watch::Receiver<bool>,
+) -> Result<Option<Chain>> {
+    let mut pause = Duration::from_millis(500);
+    loop {
+        let options = ConnectOptions {
+            expected_genesis: config.genesis,
+            ..ConnectOptions::default()
+        };
+        match Chain::connect(&config.chain_url, options).await {
+            Ok(chain) => return Ok(Some(chain)),
+            Err(error) if error.is_transient() => {
+                tracing::warn!(%error, "no connection to the chain; trying again in {pause:?}");
+                health.bad(error.to_string());
+            }
+            Err(error @ ChainError::WrongGenesis { .. }) => {
+                return Err(error).context(
+                    "chain.genesis: name this chain's genesis, or another node in chain.url",
+                );
+            }
+            Err(error) => return Err(error).context("chain.url"),
+        }
+        tokio::select! {
+            _ = stop.changed() => return Ok(None),
+            () = tokio::time::sleep(pause) => {}
+        }
+        pause = (pause * 2).min(Duration::from_secs(15));
+    }
+}
+
+/// Says in the log what the owner still has to do; the role works as soon as it is done.
+async fn report_standing(chain: &Chain, keys: &WorkerKeys, settings: &Settings) {
+    let checked = async {
+        let at = chain.at_finalized().await?;
+        let account = keys.signer.account();
+        let provider = at.provider_of(account).await?;
+        if provider.is_none() {
+            tracing::warn!(%account, "the hot key works for no provider yet: its owner registers it with add_hot_key");
+        }
+        let id = keys.secret.public().key_id();
+        if at.key_owner(&id).await?.is_none() {
+            tracing::warn!(
+                "the encryption key is not registered: run `virtengine-worker key register`"
+            );
+        }
+        for cluster in &settings.clusters {
+            match (at.cluster(cluster.id).await?, provider) {
+                (None, _) => tracing::warn!(
+                    cluster = cluster.id,
+                    "the cluster is not registered on chain"
+                ),
+                (Some(on_chain), Some(provider)) if on_chain.provider != provider => {
+                    tracing::warn!(
+                        cluster = cluster.id,
+                        "the cluster belongs to another provider"
+                    );
+                }
+                _ => {}
+            }
+        }
+        Ok::<(), ChainError>(())
+    };
+    if let Err(error) = checked.await {
+        tracing::warn!(%error, "the provider's standing could not be read");
+    }
+}
+
+/// Runs the provider role until the process is told to stop.
+pub async fn run(config: Config, keys: WorkerKeys) -> Result<()> {
+    let stop = stop_signal()?;
+    let registry = Registry::new();
+    let metrics = Metrics::register(&registry)?;
+    let health = Health::default();
+    let served = Served {
+        registry,
+        roles: vec![("provider", health.clone())],
+    };
+    let bound = serve(config.listen, served).await?;
+    tracing::info!(%bound, "metrics and health are served");
+
+    let provider = config
+        .provider
+        .as_ref()
+        .context("[provider]: is missing from the configuration")?;
+    let settings = settings(&config, provider)?;
+    let library = Library::open(&config.templates).context("templates.dir")?;
+    tracing::info!(
+        templates = library.count(),
+        "the template library is loaded"
+    );
+    let artifacts =
+        Artifacts(ve_store::Artifacts::open(&config.artifacts).context("artifacts.url")?);
+    let records = Records::load(Database::open(&config.store).await.context("store.path")?)
+        .await
+        .context("store.path")?;
+
+    let Some(chain) = connect(&config, &health, stop.clone()).await? else {
+        return Ok(());
+    };
+    tracing::info!(genesis = ?chain.genesis(), account = %keys.signer.account(), "connected");
+    report_standing(&chain, &keys, &settings).await;
+    let submitter = Submitter::new(chain.clone(), keys.signer);
+    let context = Context {
+        chain: Arc::new(NodeChain::new(chain, submitter)),
+        records,
+        artifacts,
+        library,
+        secret: keys.secret,
+        settings,
+        metrics,
+        health,
+    };
+    Role::new(context).run(stop).await;
+    tracing::info!("stopped");
+    Ok(())
+}

@@ -1,0 +1,313 @@
+//! A chain in a file: the rules of the pallets that matter to a worker, shared by processes that may die.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use sp_core::{crypto::AccountId32, H256};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use ve_chain::ChainError;
+use ve_provider::{now_ms, Batch, ChainJob, ChainView, Outcomes, Snapshot};
+use virtengine_primitives::{
+    billing::*,
+    calendar::month_of,
+    envelope::{key_id, EncryptionKey, KeyId},
+    hpc::*,
+    AgreementId, BlockNumber, ClusterId, Moment, Name, PlanId, ProviderId, TemplateHash,
+};
+
+pub const GENESIS: [u8; 32] = [0xa5; 32];
+pub const CLUSTER: ClusterId = 3;
+/// Milliseconds of a block.
+const BLOCK: u64 = 200;
+
+/// Everything on this chain.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct State {
+    pub born: Moment,
+    pub jobs: BTreeMap<AgreementId, ChainJob>,
+    pub agreements: BTreeMap<AgreementId, Agreement<AccountId32>>,
+    pub reports: Vec<(AgreementId, UsageReport)>,
+    pub keys: Vec<(AccountId32, [u8; 32])>,
+    pub plan: PricePlan,
+    pub cluster: Cluster,
+    pub template: H256,
+    /// Successful and refused items: call, job, outcome.
+    pub calls: Vec<(String, AgreementId, Result<(), String>)>,
+    /// Until when nobody is answered.
+    pub silent_until: Moment,
+}
+
+/// A handle to the chain in a directory.
+#[derive(Clone)]
+pub struct FileChain(pub PathBuf);
+
+impl FileChain {
+    pub fn create(directory: &Path, state: &State) -> Self {
+        let chain = Self(directory.to_owned());
+        std::fs::write(chain.file(), serde_json::to_vec(state).unwrap()).unwrap();
+        chain
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("chain.json")
+    }
+
+    /// Reads, and writes back what `change` made of it, whole or not at all.
+    pub fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let lock = File::create(self.0.join("chain.lock")).unwrap();
+        lock.lock().unwrap();
+        let mut state = self.read();
+        let answer = change(&mut state);
+        let partial = self.0.join("chain.partial");
+        std::fs::write(&partial, serde_json::to_vec(&state).unwrap()).unwrap();
+        std::fs::rename(partial, self.file()).unwrap();
+        answer
+    }
+
+    pub fn read(&self) -> State {
+        serde_json::from_slice(&std::fs::read(self.file()).unwrap()).unwrap()
+    }
+
+    fn reachable(&self) -> Result<State, ChainError> {
+        let state = self.read();
+        if now_ms() < state.silent_until {
+            return Err(ChainError::Unreachable { url: "file".into(), reason: "silent".into() });
+        }
+        Ok(state)
+    }
+}
+
+impl State {
+    pub fn block(&self) -> BlockNumber {
+        u32::try_from((now_ms() - self.born) / BLOCK).unwrap()
+    }
+
+    fn own(&mut self, id: AgreementId) -> Result<&mut ChainJob, String> {
+        let block = self.block();
+        let job = self.jobs.get_mut(&id).ok_or("UnknownJob")?;
+        if job.ended_at.is_some() {
+            return Err("AlreadyEnded".into());
+        }
+        if job.assignment.cluster != CLUSTER {
+            return Err("NotYourJob".into());
+        }
+        if block >= job.deadline {
+            return Err("DeadlinePassed".into());
+        }
+        Ok(job)
+    }
+
+    fn accept(&mut self, id: AgreementId) -> Result<(), String> {
+        let job = self.own(id)?;
+        if job.state != JobState::Assigned {
+            return Err("AlreadyAccepted".into());
+        }
+        job.state = JobState::Accepted;
+        job.accepted_at = Some(now_ms());
+        Ok(())
+    }
+
+    fn decline(&mut self, id: AgreementId) -> Result<(), String> {
+        let block = self.block();
+        let job = self.own(id)?;
+        job.state = JobState::Ended(EndReason::Expired);
+        job.ended_at = Some(block);
+        Ok(())
+    }
+
+    fn update(&mut self, id: AgreementId, progress: JobProgress) -> Result<(), String> {
+        let job = self.own(id)?;
+        let to = match progress {
+            JobProgress::Staging => JobState::Staging,
+            JobProgress::Queued => JobState::Queued,
+            JobProgress::Running(_) => JobState::Running,
+        };
+        if !job.state.may_become(&to) {
+            return Err("WrongState".into());
+        }
+        if let JobProgress::Running(at) = progress {
+            if job.cancel_by.is_some() && job.started_at.is_none() {
+                return Err("CancelRequestedAlready".into());
+            }
+            if job.accepted_at.is_none_or(|accepted| at < accepted) {
+                return Err("StartedBeforeAcceptance".into());
+            }
+            if at > now_ms() + 60_000 {
+                return Err("StartedInFuture".into());
+            }
+            job.started_at.get_or_insert(at);
+            let started = job.started_at;
+            let agreement = self.agreements.get_mut(&id).ok_or("NotFound")?;
+            agreement.started_at = started;
+            agreement.state = AgreementState::Metering;
+        }
+        self.own(id)?.state = to;
+        Ok(())
+    }
+
+    fn report(&mut self, id: AgreementId, report: &UsageReport) -> Result<(), String> {
+        let agreement = self.agreements.get_mut(&id).ok_or("NotFound")?;
+        let refuse = |why: &str| Err(why.to_owned());
+        if agreement.state != AgreementState::Metering {
+            return refuse("NotMetering");
+        }
+        if report.sequence != agreement.sequence + 1 {
+            return refuse("SequenceMismatch");
+        }
+        let earliest = agreement.started_at.unwrap().max(agreement.metered_until);
+        if report.from < earliest || report.from >= report.until {
+            return refuse("PeriodOverlaps");
+        }
+        if report.until > now_ms() + 60_000 {
+            return refuse("InFuture");
+        }
+        if month_of(report.from) != month_of(report.until - 1) {
+            return refuse("PeriodCrossesMonth");
+        }
+        let period = report.until - report.from;
+        agreement.metered_ms += period;
+        if agreement.metered_ms > agreement.allocation.walltime * 1000 {
+            agreement.metered_ms -= period;
+            return refuse("WalltimeExceeded");
+        }
+        let most = |component: &Component, ms: u64| {
+            let units = agreement.allocation.per_second.iter().find(|(c, _)| c == component).unwrap().1;
+            units * u128::from(ms.div_ceil(1000))
+        };
+        let cumulative = add_quantities(&agreement.cumulative, &report.quantities).unwrap();
+        let over = |all: &Quantities, ms: u64| all.iter().any(|(c, q)| *q > most(c, ms));
+        if !is_canonical(&report.quantities)
+            || over(&report.quantities, period)
+            || over(&cumulative, agreement.metered_ms)
+        {
+            agreement.metered_ms -= period;
+            return refuse("UsageExceedsAllocation");
+        }
+        agreement.sequence = report.sequence;
+        agreement.metered_until = report.until;
+        agreement.cumulative = cumulative;
+        self.reports.push((id, report.clone()));
+        Ok(())
+    }
+
+    fn complete(&mut self, id: AgreementId, end: JobEnd) -> Result<(), String> {
+        let block = self.block();
+        let job = self.own(id)?;
+        let tasks = end.tasks.done + end.tasks.failed + end.tasks.cancelled;
+        use EndReason::*;
+        if job.state == JobState::Assigned {
+            return Err("NotAccepted".into());
+        }
+        if end.reason == Cancelled && job.cancel_by.is_none() {
+            return Err("CancelNotRequested".into());
+        }
+        if matches!(end.reason, Completed | Failed | OutOfMemory | TimedOut) && job.started_at.is_none() {
+            return Err("NotStarted".into());
+        }
+        if tasks != job.request.resources.array_tasks {
+            return Err("TaskCountMismatch".into());
+        }
+        if end.reason == Completed && (end.exit_code != 0 || end.tasks.done != tasks) {
+            return Err("EndContradictsItself".into());
+        }
+        if end.result.as_ref().is_some_and(|r| !r.is_well_formed()) {
+            return Err("BadEnvelope".into());
+        }
+        job.state = JobState::Ended(end.reason);
+        job.end = Some(end);
+        job.ended_at = Some(block);
+        if let Some(agreement) = self.agreements.get_mut(&id) {
+            agreement.state = AgreementState::Ended { release_at: block + 20 };
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, batch: &Batch) -> Outcomes {
+        let outcomes: Outcomes = match batch.clone() {
+            Batch::Accept(jobs) => jobs.into_iter().map(|job| self.accept(job)).collect(),
+            Batch::Decline(items) => items.into_iter().map(|(job, _)| self.decline(job)).collect(),
+            Batch::Update(items) => items.into_iter().map(|(job, to)| self.update(job, to)).collect(),
+            Batch::Report(items) => items.into_iter().map(|(job, report)| self.report(job, &report)).collect(),
+            Batch::Complete(items) => items.into_iter().map(|(job, end)| self.complete(job, end)).collect(),
+        };
+        for (job, outcome) in batch.jobs().into_iter().zip(&outcomes) {
+            self.calls.push((batch.name().into(), job, outcome.clone()));
+        }
+        outcomes
+    }
+}
+
+#[async_trait]
+impl ChainView for FileChain {
+    fn genesis(&self) -> H256 {
+        H256(GENESIS)
+    }
+
+    async fn wait(&self, at_most: Duration) {
+        tokio::time::sleep(at_most.min(Duration::from_millis(BLOCK))).await;
+    }
+
+    async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, ChainError> {
+        Ok(Arc::new(FileSnapshot(self.reachable()?)))
+    }
+
+    async fn send(&self, batch: Batch) -> Result<Outcomes, ChainError> {
+        self.reachable()?;
+        // Inclusion and finality take a while.
+        tokio::time::sleep(Duration::from_millis(BLOCK)).await;
+        Ok(self.change(|state| state.apply(&batch)))
+    }
+}
+
+struct FileSnapshot(State);
+
+#[async_trait]
+impl Snapshot for FileSnapshot {
+    fn number(&self) -> BlockNumber {
+        self.0.block()
+    }
+    async fn timestamp(&self) -> Result<Moment, ChainError> {
+        Ok(now_ms())
+    }
+    async fn open_jobs(&self, cluster: ClusterId) -> Result<Vec<(AgreementId, ChainJob)>, ChainError> {
+        let open = self.0.jobs.iter().filter(|(_, j)| j.ended_at.is_none() && j.assignment.cluster == cluster);
+        Ok(open.map(|(id, job)| (*id, job.clone())).collect())
+    }
+    async fn job(&self, id: AgreementId) -> Result<Option<ChainJob>, ChainError> {
+        Ok(self.0.jobs.get(&id).cloned())
+    }
+    async fn agreement(&self, id: AgreementId) -> Result<Option<Agreement<AccountId32>>, ChainError> {
+        Ok(self.0.agreements.get(&id).cloned())
+    }
+    async fn plan(&self, _: PlanId) -> Result<Option<(ProviderId, PricePlan)>, ChainError> {
+        Ok(Some((0, self.0.plan.clone())))
+    }
+    async fn cluster(&self, _: ClusterId) -> Result<Option<Cluster>, ChainError> {
+        Ok(Some(self.0.cluster.clone()))
+    }
+    async fn templates(&self, _: ClusterId) -> Result<Vec<(TemplateHash, Name)>, ChainError> {
+        Ok(vec![(self.0.template, Name::default())])
+    }
+    async fn keys(&self, who: &AccountId32) -> Result<Vec<(KeyId, EncryptionKey)>, ChainError> {
+        let own = self.0.keys.iter().filter(|(account, _)| account == who);
+        Ok(own
+            .map(|(_, public)| {
+                let key = EncryptionKey {
+                    public: *public,
+                    label: Name::default(),
+                    registered_at: 0,
+                    revoked_at: None,
+                };
+                (key_id(public), key)
+            })
+            .collect())
+    }
+    async fn provider_of(&self, _: &AccountId32) -> Result<Option<ProviderId>, ChainError> {
+        Ok(Some(0))
+    }
+}
