@@ -18,10 +18,8 @@ pub const CLUSTER_CPUS: u32 = 4;
 pub struct MarketOptions {
     /// Arguments of the node beside `--dev`.
     pub node: Vec<String>,
-    /// Environment of the worker: failpoints.
-    pub worker_env: Vec<(String, String)>,
-    /// `virtengine-worker` binary to run; the one beside the test if `None`.
-    pub worker_binary: Option<PathBuf>,
+    /// Do not start the worker.
+    pub without_worker: bool,
 }
 
 /// A running market. Bob owns the provider, Alice buys.
@@ -44,17 +42,25 @@ impl Market {
         let node = Node::start(&dir.path().join("node"), &arguments).await?;
         let mut market = Self { node, worker: None, options, dir };
         market.prepare().await.map_err(|e| e.context(format!("kept in {}", market.dir.path().display())))?;
-        market.start_worker().await?;
+        if !market.options.without_worker {
+            market.start_worker()?;
+        }
         Ok(market)
     }
 
     async fn prepare(&mut self) -> Result<()> {
+        // The library that ships, and the templates that only tests want.
+        let library = self.dir.path().join("templates");
+        for folder in ["slurm-templates", "tests/e2e/templates"] {
+            copy_folder(&crate::repository().join(folder), &library)?;
+        }
         let script = crate::repository().join("scripts/lib/market.sh");
         let log = self.dir.path().join("market.log");
         let status = Command::new("bash")
             .arg(&script)
             .env("VE_BIN", crate::binary("ve").parent().context("a binary lies in a folder")?)
             .env("VE_MARKET_DIR", self.dir.path())
+            .env("VE_MARKET_TEMPLATES", &library)
             .env("VE_URL", self.node.url())
             .env("VE_METRICS_PORT", crate::free_port().to_string())
             .env("VE_CLUSTER_CPUS", CLUSTER_CPUS.to_string())
@@ -65,19 +71,23 @@ impl Market {
         Ok(())
     }
 
-    /// Starts the worker, with the environment of the options.
-    pub async fn start_worker(&mut self) -> Result<()> {
-        let env = self.options.worker_env.clone();
-        self.start_worker_with(&env).await
+    /// Starts the worker.
+    pub fn start_worker(&mut self) -> Result<()> {
+        self.start_worker_with(&crate::binary("virtengine-worker"), &[])
     }
 
-    /// Starts the worker with an environment of its own (a failpoint, say).
-    pub async fn start_worker_with(&mut self, env: &[(String, String)]) -> Result<()> {
-        let binary = self.options.worker_binary.clone().unwrap_or_else(|| crate::binary("virtengine-worker"));
+    /// Starts a worker that dies at a named place, on its `nth` passage; needs the build with failpoints.
+    pub fn start_worker_dying_at(&mut self, failpoint: &str, nth: u32) -> Result<()> {
+        let binary = crate::binary("virtengine-worker-failpoints");
+        self.start_worker_with(&binary, &["--failpoint", &format!("{failpoint}:{nth}")])
+    }
+
+    fn start_worker_with(&mut self, binary: &Path, arguments: &[&str]) -> Result<()> {
+        self.kill_worker();
         let process = Process::start(
             Command::new(binary)
                 .args(["run", "--config", &self.dir.path().join("worker.toml").to_string_lossy()])
-                .envs(env.iter().cloned()),
+                .args(arguments),
             &self.dir.path().join("worker.log"),
         )?;
         self.worker = Some(process);
@@ -161,6 +171,20 @@ impl Market {
         }
         Ok(found)
     }
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
 }
 
 fn contains(path: &Path, needle: &[u8]) -> Result<bool> {

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Makes a small market on a running development chain: Alice buys, Bob owns a provider with one cluster on this machine.
+# Run by demo.sh and by the tests. Needs in the environment: VE_BIN (folder of the binaries), VE_MARKET_DIR (where
+# everything goes), VE_URL (the node), VE_METRICS_PORT, VE_CLUSTER_CPUS. Writes ve.toml and worker.toml there.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+. scripts/lib/ui.sh
+dir=$VE_MARKET_DIR
+export PATH=$VE_BIN:$PATH VE_CONFIG=$dir/ve.toml VE_PASSPHRASE=market
+templates=${VE_MARKET_TEMPLATES:-$PWD/slurm-templates}
+
+mkdir -p "$dir/artifacts"
+cat >"$dir/ve.toml" <<TOML
+url = "$VE_URL"
+key = "alice"
+artifacts = "file://$dir/artifacts"
+templates = "$templates"
+keystore = "$dir/keys"
+TOML
+cat >"$dir/worker.toml" <<TOML
+[chain]
+url = "$VE_URL"
+[keys]
+file = "$dir/worker.key"
+[store]
+path = "$dir/worker.db"
+[artifacts]
+url = "file://$dir/artifacts"
+[templates]
+dir = "$templates"
+[metrics]
+listen = "127.0.0.1:$VE_METRICS_PORT"
+[provider]
+usage_report_s = 5
+log_s = 1
+poll_s = 2
+[[provider.clusters]]
+id = 1
+scheduler = "local"
+state_dir = "$dir/scheduler"
+work_dir = "$dir/jobs"
+cpus = $VE_CLUSTER_CPUS
+memory_mib = 4096
+TOML
+cat >"$dir/plan.toml" <<'TOML'
+minimum_charge = "0.001VE"
+[per_hour]
+cpu = "0.5VE"
+memory-gib = "0.1VE"
+TOML
+
+step "waiting for the chain"
+for _ in $(seq 120); do
+  ve clusters --json >/dev/null 2>&1 && break
+  sleep 0.5
+done
+ve clusters --json >/dev/null || die "the chain does not answer on $VE_URL" "see the node's log in $dir"
+
+step "keys: Alice buys, Bob provides"
+ve key new alice --from-uri //Alice --register
+ve key new bob --from-uri //Bob --register
+virtengine-worker key new --out "$dir/worker.key" --json >"$dir/worker.json"
+worker=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["account"])' "$dir/worker.json")
+ve send "$worker" 10VE
+virtengine-worker key register --config "$dir/worker.toml"
+
+step "Bob's organisation, its worker, its prices and its cluster"
+ve --key bob provider register "Bob's computers" --bond 200VE
+ve --key bob provider hot-key add "$worker"
+plan=$(ve --key bob --json plan publish "$dir/plan.toml" | python3 -c 'import json,sys; print(json.load(sys.stdin)["plan"])')
+cat >"$dir/cluster.toml" <<TOML
+name = "bobs-cluster"
+max_open_jobs = 100
+templates = [$(for t in "$templates"/*/template.toml; do printf '"%s", ' "$(basename "$(dirname "$t")")"; done)]
+[[partitions]]
+name = "main"
+nodes = 1
+cpus_per_node = $VE_CLUSTER_CPUS
+memory_per_node = "4GiB"
+max_walltime = "1h"
+plan = $plan
+TOML
+ve --key bob cluster register "$dir/cluster.toml"
+virtengine-worker check --config "$dir/worker.toml"
