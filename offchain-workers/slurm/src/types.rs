@@ -29,7 +29,8 @@ pub enum WarningSignal {
     Usr1,
     /// `SIGUSR2`.
     Usr2,
-    /// `SIGINT`.
+    /// `SIGINT`. Prefer another: a worker that a shell started in the background ignores it, its local jobs inherit
+    /// that, and no trap in a script changes it.
     Int,
     /// `SIGTERM`.
     Term,

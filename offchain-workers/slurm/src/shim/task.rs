@@ -12,7 +12,7 @@ use nix::{
     sys::{
         prctl::set_pdeathsig,
         resource::{setrlimit, Resource},
-        signal::Signal,
+        signal::{SigSet, Signal},
     },
     unistd::setsid,
 };
@@ -54,6 +54,9 @@ fn prepare(dir: &JobDir, parent: u32) -> io::Result<()> {
         return Err(io::Error::other("the supervising process is gone"));
     }
     setsid()?;
+    // The supervisor reads its signals from a descriptor and blocks them for that; a mask survives becoming a script,
+    // which would then never hear of a polite request.
+    SigSet::all().thread_unblock()?;
     let record = dir
         .record()?
         .ok_or_else(|| io::Error::other("the job's record is gone"))?;

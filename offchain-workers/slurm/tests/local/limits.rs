@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 use ve_slurm::{
-    conformance::{final_rows, job, wait_end},
+    conformance::{final_rows, job, wait_end, wait_file},
     EndState, Scheduler, SchedulerJobId, SubmitSpec,
 };
 
@@ -69,4 +69,52 @@ async fn streams_should_share_a_file_when_they_have_the_same_path() {
     assert_eq!(end, EndState::Completed);
     let text = fs::read_to_string(&spec.stdout).expect("output");
     assert_eq!(text, "one\ntwo\nthree\n");
+}
+
+#[tokio::test]
+async fn job_should_be_asked_politely_when_it_is_cancelled_or_out_of_time() {
+    let bed = LocalBed::new();
+    for cancelled in [true, false] {
+        let mut spec = job(
+            &bed,
+            "trap 'echo asked > asked; exit 3' TERM; echo up > up; while :; do sleep 0.02; done",
+        )
+        .expect("job");
+        spec.walltime_s = if cancelled { 60 } else { 1 };
+        let client = bed.local();
+        let id = client.submit(&spec).await.expect("submitted");
+        let up = wait_file(&spec.work_dir.join("up"), PATIENCE).await;
+        up.map_err(|f| f.0).expect("up");
+        if cancelled {
+            client.cancel(&id).await.expect("cancelled");
+        }
+        let end = wait_end(&client, &id, PATIENCE).await.map_err(|f| f.0);
+        let expected = if cancelled {
+            EndState::Cancelled
+        } else {
+            EndState::TimedOut
+        };
+        assert_eq!(end, Ok(expected));
+        assert!(spec.work_dir.join("asked").exists());
+        let rows = final_rows(&client, &id)
+            .await
+            .map_err(|f| f.0)
+            .expect("rows");
+        assert!(rows[0].started.is_some(), "{rows:?}");
+    }
+    bed.assert_quiet();
+}
+
+#[tokio::test]
+async fn signals_should_not_be_blocked_when_a_script_runs() {
+    let bed = LocalBed::new();
+    let spec = job(&bed, "exec grep SigBlk /proc/self/status").expect("job");
+    let (end, _) = run(&bed, &spec).await;
+    assert_eq!(end, EndState::Completed);
+    let text = fs::read_to_string(&spec.stdout).expect("output");
+    assert_eq!(
+        text.split_whitespace().last(),
+        Some("0000000000000000"),
+        "{text}"
+    );
 }

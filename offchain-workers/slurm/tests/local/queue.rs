@@ -168,7 +168,8 @@ async fn job_should_be_refused_when_this_machine_can_never_run_it() {
     let bed = LocalBed::new();
     let client = bed.local();
     let good = bed.counted("true");
-    let changes: [(&str, fn(&mut SubmitSpec)); 5] = [
+    type Change = fn(&mut SubmitSpec);
+    let changes: [(&str, Change); 5] = [
         ("cpus", |s| s.cpus = 5),
         ("memory_mib", |s| s.memory_mib = 4097),
         ("nodes", |s| (s.nodes, s.cpus) = (2, 2)),
