@@ -10,6 +10,11 @@ pub struct Cli {
     /// Options of the node.
     #[clap(flatten)]
     pub run: sc_cli::RunCmd,
+
+    /// Do not measure the machine (processor, memory, disk; some seconds) when a validator starts. Development chains
+    /// never do.
+    #[arg(long)]
+    pub no_hardware_benchmarks: bool,
 }
 
 /// Tools around the node.

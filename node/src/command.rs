@@ -114,10 +114,20 @@ pub fn run() -> sc_cli::Result<()> {
         Some(Subcommand::ChainInfo(cmd)) => cli
             .create_runner(cmd)?
             .sync_run(|config| cmd.run::<Block>(&config)),
-        None => cli
-            .create_runner(&cli.run)?
-            .run_node_until_exit(|config| async move {
-                service::new_full(config).map_err(sc_cli::Error::Service)
-            }),
+        None => {
+            let wanted = !cli.no_hardware_benchmarks;
+            cli.create_runner(&cli.run)?
+                .run_node_until_exit(|config| async move {
+                    let measure = wanted
+                        && config.role.is_authority()
+                        && config.chain_spec.chain_type() != sc_service::ChainType::Development;
+                    let hardware = config
+                        .database
+                        .path()
+                        .filter(|_| measure)
+                        .map(service::measure_hardware);
+                    service::new_full(config, hardware).map_err(sc_cli::Error::Service)
+                })
+        }
     }
 }

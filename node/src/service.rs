@@ -20,7 +20,7 @@ use sc_transaction_pool_api::OffchainTransactionPoolFactory;
 use sp_consensus_babe::inherents::BabeCreateInherentDataProviders;
 use std::{sync::Arc, time::Duration};
 use virtengine_runtime::apis::RuntimeApi;
-use virtengine_runtime_common::OpaqueBlock as Block;
+use virtengine_runtime_common::{Hash, OpaqueBlock as Block};
 
 /// Runs the runtime. There is no native code: what the chain says is what is executed.
 pub type Executor = sc_executor::WasmExecutor<sp_io::SubstrateHostFunctions>;
@@ -211,8 +211,20 @@ pub fn new_partial(config: &Configuration) -> Result<Partial, ServiceError> {
     })
 }
 
-/// Starts the node.
-pub fn new_full(config: Configuration) -> Result<TaskManager, ServiceError> {
+/// Measures processor, memory and disk, and says what came out.
+pub fn measure_hardware(database: &std::path::Path) -> sc_sysinfo::HwBench {
+    // Without the directory the disk is simply not measured.
+    let _ = std::fs::create_dir_all(database);
+    let result = sc_sysinfo::gather_hwbench(Some(database), &sc_sysinfo::Requirements(Vec::new()));
+    sc_sysinfo::print_hwbench(&result);
+    result
+}
+
+/// Starts the node. `hardware` is passed on to telemetry.
+pub fn new_full(
+    config: Configuration,
+    hardware: Option<sc_sysinfo::HwBench>,
+) -> Result<TaskManager, ServiceError> {
     if !matches!(config.network.network_backend, NetworkBackendType::Litep2p) {
         return Err(ServiceError::Other(
             "this node speaks through litep2p only; leave out --network-backend".into(),
@@ -241,7 +253,7 @@ pub fn new_full(config: Configuration) -> Result<TaskManager, ServiceError> {
     let prometheus = config.prometheus_registry().cloned();
     let mut net_config =
         FullNetworkConfiguration::<Block, _, Network>::new(&config.network, prometheus.clone());
-    let metrics = <Network as NetworkBackend<Block, _>>::register_notification_metrics(
+    let metrics = <Network as NetworkBackend<Block, Hash>>::register_notification_metrics(
         config.prometheus_registry(),
     );
 
@@ -249,7 +261,7 @@ pub fn new_full(config: Configuration) -> Result<TaskManager, ServiceError> {
     let grandpa_protocol =
         sc_consensus_grandpa::protocol_standard_name(&genesis_hash, &config.chain_spec);
     let (grandpa_protocol_config, grandpa_notifications) =
-        sc_consensus_grandpa::grandpa_peers_set_config::<_, Network>(
+        sc_consensus_grandpa::grandpa_peers_set_config::<Block, Network>(
             grandpa_protocol.clone(),
             metrics.clone(),
             net_config.peer_store_handle(),
@@ -321,6 +333,14 @@ pub fn new_full(config: Configuration) -> Result<TaskManager, ServiceError> {
         telemetry: telemetry.as_mut(),
         tracing_execute_block: None,
     })?;
+
+    if let (Some(telemetry), Some(hardware)) = (telemetry.as_ref(), hardware) {
+        task_manager.spawn_handle().spawn(
+            "telemetry_hwbench",
+            None,
+            sc_sysinfo::initialize_hwbench_telemetry(telemetry.handle(), hardware),
+        );
+    }
 
     if role.is_authority() {
         let proposer = sc_basic_authorship::ProposerFactory::new(

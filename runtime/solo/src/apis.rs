@@ -15,6 +15,15 @@ use sp_runtime::{
     ApplyExtrinsicResult, ExtrinsicInclusionMode,
 };
 use sp_session::OpaqueGeneratedSessionKeys;
+use virtengine_primitives::{
+    billing::{Agreement, Allocation, Dispute, Invoice, InvoiceKey, InvoiceLine, Month, PricePlan},
+    envelope::{EncryptionKey, KeyId},
+    escrow::Ledger,
+    hpc::{Candidate, Cluster, Job, JobRequest},
+    mmr,
+    providers::Provider,
+    AccountState, AgreementId, ClusterId, Name, PlanId, ProviderId, Role, TemplateHash,
+};
 
 impl_runtime_apis! {
     impl sp_api::Core<Block> for Runtime {
@@ -239,6 +248,123 @@ impl_runtime_apis! {
 
         fn preset_names() -> Vec<sp_genesis_builder::PresetId> {
             genesis_config_presets::preset_names()
+        }
+    }
+
+    impl virtengine_primitives::apis::AccountsApi<Block, AccountId> for Runtime {
+        fn account(who: AccountId) -> (AccountState, Vec<Role>) {
+            Accounts::account(who)
+        }
+    }
+
+    impl virtengine_primitives::apis::KeyringApi<Block, AccountId> for Runtime {
+        fn keys(who: AccountId) -> Vec<(KeyId, EncryptionKey)> {
+            Keyring::keys(who)
+        }
+
+        fn key_owner(key: KeyId) -> Option<AccountId> {
+            Keyring::key_owner(key)
+        }
+    }
+
+    impl virtengine_primitives::apis::ProvidersApi<Block, AccountId> for Runtime {
+        fn provider(id: ProviderId) -> Option<Provider<AccountId>> {
+            Providers::provider(id)
+        }
+
+        fn provider_of(who: AccountId) -> Option<ProviderId> {
+            Providers::provider_of(who)
+        }
+
+        fn hot_keys(id: ProviderId) -> Vec<AccountId> {
+            Providers::hot_keys(id)
+        }
+    }
+
+    impl virtengine_primitives::apis::EscrowApi<Block, AccountId> for Runtime {
+        fn ledger(agreement: AgreementId) -> Option<Ledger<AccountId>> {
+            Escrow::ledger(agreement)
+        }
+    }
+
+    impl virtengine_primitives::apis::BillingApi<Block, AccountId> for Runtime {
+        fn plan(id: PlanId) -> Option<(ProviderId, PricePlan)> {
+            Billing::plan(id)
+        }
+
+        fn agreement(id: AgreementId) -> Option<Agreement<AccountId>> {
+            Billing::agreement(id)
+        }
+
+        fn dispute(id: AgreementId) -> Option<Dispute> {
+            Billing::dispute_of(id)
+        }
+
+        fn invoice(key: InvoiceKey<AccountId>) -> Option<Invoice> {
+            Billing::invoice(key)
+        }
+
+        fn invoices(payer: AccountId, month: Month) -> Vec<(InvoiceKey<AccountId>, Invoice)> {
+            Billing::invoices(payer, month)
+        }
+
+        fn invoice_lines(key: InvoiceKey<AccountId>, from: u32) -> Vec<InvoiceLine> {
+            Billing::invoice_lines(key, from)
+        }
+
+        fn prove_line(key: InvoiceKey<AccountId>, index: u32) -> Option<(InvoiceLine, mmr::Proof)> {
+            Billing::prove_line(key, index)
+        }
+
+        fn quote(plan: PlanId, allocation: Allocation) -> Option<(AssetKind, Balance)> {
+            Billing::quote(plan, allocation)
+        }
+    }
+
+    impl virtengine_primitives::apis::HpcApi<Block, AccountId> for Runtime {
+        fn cluster(id: ClusterId) -> Option<Cluster> {
+            Hpc::cluster(id)
+        }
+
+        fn clusters(from: ClusterId) -> (Vec<(ClusterId, Cluster)>, Option<ClusterId>) {
+            Hpc::clusters(from)
+        }
+
+        fn templates(id: ClusterId) -> Vec<(TemplateHash, Name)> {
+            Hpc::templates(id)
+        }
+
+        fn job(id: AgreementId) -> Option<Job<AccountId>> {
+            Hpc::job(id)
+        }
+
+        fn jobs_of(
+            customer: AccountId,
+            after: Option<AgreementId>,
+        ) -> Vec<(AgreementId, Job<AccountId>)> {
+            Hpc::jobs_of(customer, after)
+        }
+
+        fn open_jobs(
+            cluster: ClusterId,
+            after: Option<AgreementId>,
+        ) -> Vec<(AgreementId, Job<AccountId>)> {
+            Hpc::open_jobs(cluster, after)
+        }
+
+        fn candidates(
+            customer: AccountId,
+            request: JobRequest,
+        ) -> Result<Vec<Candidate>, sp_runtime::DispatchError> {
+            Hpc::candidates(customer, request)
+        }
+
+        fn next_job() -> AgreementId {
+            Hpc::next_job()
+        }
+
+        fn limits() -> (BlockNumber, BlockNumber, BlockNumber) {
+            Hpc::limits()
         }
     }
 

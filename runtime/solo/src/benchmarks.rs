@@ -35,6 +35,12 @@ frame_benchmarking::define_benchmarks!(
     [pallet_multisig, Multisig]
     [pallet_proxy, Proxy]
     [pallet_whitelist, Whitelist]
+    [pallet_accounts, Accounts]
+    [pallet_keyring, Keyring]
+    [pallet_providers, Providers]
+    [pallet_escrow, Escrow]
+    [pallet_billing, Billing]
+    [pallet_hpc, Hpc]
 );
 
 use frame_benchmarking::baseline::Pallet as BaselineBench;
@@ -91,5 +97,13 @@ impl pallet_asset_tx_payment::BenchmarkHelperTrait<AccountId, AssetId, AssetId> 
             AssetKind::Asset(asset),
             sp_runtime::FixedU128::from_u32(1),
         );
+    }
+}
+
+/// Sets the clock for the benchmarks of the billing pallet.
+pub struct Clock;
+impl pallet_billing::BenchmarkHelper for Clock {
+    fn set_time(now: Moment) {
+        pallet_timestamp::Now::<Runtime>::put(now);
     }
 }

@@ -1,9 +1,9 @@
 //! Presets of chain specs. The node has no genesis of its own: it asks the runtime for these.
 
 use crate::{
-    configs::consensus::EPOCH_CONFIG, currency::UNITS, AccountId, AssetsConfig, BabeConfig,
-    Balance, BalancesConfig, BlockNumber, Moment, ParametersConfig, RuntimeGenesisConfig,
-    SessionConfig, SessionKeys, SudoConfig, ValidatorsConfig,
+    configs::consensus::EPOCH_CONFIG, currency::UNITS, AccountId, AccountsConfig, AssetsConfig,
+    BabeConfig, Balance, BalancesConfig, BlockNumber, Moment, ParametersConfig,
+    RuntimeGenesisConfig, SessionConfig, SessionKeys, SudoConfig, ValidatorsConfig,
 };
 use alloc::{vec, vec::Vec};
 use frame_support::build_struct_json_patch;
@@ -11,6 +11,7 @@ use serde_json::Value;
 use sp_genesis_builder::{PresetId, DEV_RUNTIME_PRESET, LOCAL_TESTNET_RUNTIME_PRESET};
 use sp_keyring::{Ed25519Keyring, Sr25519Keyring};
 use sp_runtime::FixedU128;
+use virtengine_primitives::Role;
 use virtengine_runtime_common::pots;
 
 /// Number of the asset that development chains come with: "USDX", 6 decimals.
@@ -89,7 +90,21 @@ fn patch(chain: Chain) -> Value {
                 })
                 .collect::<Vec<_>>(),
         },
-        sudo: SudoConfig { key: Some(root) },
+        sudo: SudoConfig {
+            key: Some(root.clone()),
+        },
+        accounts: AccountsConfig {
+            genesis_accounts: vec![root.clone()],
+            roles: vec![
+                (root.clone(), Role::Administrator),
+                (root, Role::Arbiter),
+                (Sr25519Keyring::Bob.to_account_id(), Role::Provider),
+                (Sr25519Keyring::Charlie.to_account_id(), Role::Provider),
+                (Sr25519Keyring::Dave.to_account_id(), Role::Provider),
+                (Sr25519Keyring::Eve.to_account_id(), Role::Customer),
+                (Sr25519Keyring::Ferdie.to_account_id(), Role::Arbiter),
+            ],
+        },
     })
 }
 

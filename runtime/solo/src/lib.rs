@@ -5,11 +5,16 @@
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![recursion_limit = "512"]
+#![allow(missing_docs)] // The macros of FRAME generate public items without documentation.
 
 extern crate alloc;
 
 #[cfg(feature = "std")]
-include!(concat!(env!("OUT_DIR"), "/wasm_binary.rs"));
+mod wasm {
+    include!(concat!(env!("OUT_DIR"), "/wasm_binary.rs"));
+}
+#[cfg(feature = "std")]
+pub use wasm::*;
 
 pub mod apis;
 #[cfg(feature = "runtime-benchmarks")]
@@ -18,7 +23,7 @@ pub mod configs;
 pub mod genesis_config_presets;
 pub mod weights;
 
-use alloc::borrow::Cow;
+use alloc::{borrow::Cow, vec::Vec};
 use pallet_session::historical as pallet_session_historical;
 use sp_runtime::{generic, impl_opaque_keys};
 use sp_version::RuntimeVersion;
@@ -169,10 +174,23 @@ mod runtime {
 
     #[runtime::pallet_index(40)]
     pub type Whitelist = pallet_whitelist::Pallet<Runtime>;
+
+    #[runtime::pallet_index(50)]
+    pub type Accounts = pallet_accounts::Pallet<Runtime>;
+    #[runtime::pallet_index(51)]
+    pub type Keyring = pallet_keyring::Pallet<Runtime>;
+    #[runtime::pallet_index(52)]
+    pub type Providers = pallet_providers::Pallet<Runtime>;
+    #[runtime::pallet_index(53)]
+    pub type Escrow = pallet_escrow::Pallet<Runtime>;
+    #[runtime::pallet_index(54)]
+    pub type Billing = pallet_billing::Pallet<Runtime>;
+    #[runtime::pallet_index(55)]
+    pub type Hpc = pallet_hpc::Pallet<Runtime>;
 }
 
 /// Names of the transaction extensions in order, as the metadata shows them.
-pub fn extension_names() -> alloc::vec::Vec<&'static str> {
+pub fn extension_names() -> Vec<&'static str> {
     use sp_runtime::traits::TransactionExtension;
     <TxExtension as TransactionExtension<RuntimeCall>>::metadata()
         .into_iter()

@@ -17,7 +17,9 @@ use virtengine_runtime_common::limits::{RuntimeBlockLength, RuntimeBlockWeights,
 pub type SingleBlockMigrations = ();
 
 parameter_types! {
+    /// Hashes of so many blocks are kept, so mortal transactions live at most that long.
     pub const BlockHashCount: BlockNumber = 4_096;
+    /// See [`VERSION`].
     pub const Version: sp_version::RuntimeVersion = VERSION;
 }
 
@@ -67,8 +69,11 @@ impl pallet_scheduler::Config for Runtime {
 }
 
 parameter_types! {
+    /// Deposit for a preimage, before its first byte.
     pub const PreimageBaseDeposit: Balance = deposit(2, 64);
+    /// Deposit for each byte of a preimage.
     pub const PreimageByteDeposit: Balance = deposit(0, 1);
+    /// Why the deposit for a preimage is held.
     pub const PreimageHoldReason: RuntimeHoldReason = RuntimeHoldReason::Preimage(pallet_preimage::HoldReason::Preimage);
 }
 

@@ -6,5 +6,6 @@ pub mod consensus;
 pub mod governance;
 pub mod money;
 pub mod tools;
+pub mod virtengine;
 
 pub use tools::ProxyType;

@@ -60,9 +60,13 @@ impl pallet_asset_tx_payment::Config for Runtime {
 }
 
 parameter_types! {
+    /// Deposit for creating an asset.
     pub const AssetDeposit: Balance = 10 * UNITS;
+    /// Deposit for an account in an asset whose holdings alone do not keep accounts alive.
     pub const AssetAccountDeposit: Balance = deposit(1, 16);
+    /// Deposit for the name of an asset, before its first byte.
     pub const MetadataDepositBase: Balance = deposit(1, 68);
+    /// Deposit for each byte of the name of an asset.
     pub const MetadataDepositPerByte: Balance = deposit(0, 1);
 }
 

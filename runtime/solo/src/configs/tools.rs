@@ -16,11 +16,17 @@ impl pallet_utility::Config for Runtime {
 }
 
 parameter_types! {
+    /// Deposit for an open shared call.
     pub const MultisigDepositBase: Balance = deposit(1, 88);
+    /// Deposit for each signatory of it.
     pub const MultisigDepositFactor: Balance = deposit(0, 32);
+    /// Deposit for having proxies.
     pub const ProxyDepositBase: Balance = deposit(1, 8);
+    /// Deposit for each proxy.
     pub const ProxyDepositFactor: Balance = deposit(0, 33);
+    /// Deposit for having announcements.
     pub const AnnouncementDepositBase: Balance = deposit(1, 8);
+    /// Deposit for each announcement.
     pub const AnnouncementDepositFactor: Balance = deposit(0, 66);
 }
 

@@ -36,6 +36,7 @@ impl pallet_accounts::Config for Runtime {
 }
 
 parameter_types! {
+    /// Why the deposit for an encryption key is held.
     pub const KeyDeposit: RuntimeHoldReason = RuntimeHoldReason::Keyring(pallet_keyring::HoldReason::KeyDeposit);
 }
 
@@ -80,7 +81,9 @@ impl<const TIMES: u32> Get<BlockNumber> for DisputeWindows<TIMES> {
 }
 
 parameter_types! {
+    /// Why the deposit for a dispute is held.
     pub const DisputeDepositReason: RuntimeHoldReason = RuntimeHoldReason::Billing(pallet_billing::HoldReason::DisputeDeposit);
+    /// Why the deposit for an invoice is held.
     pub const InvoiceDepositReason: RuntimeHoldReason = RuntimeHoldReason::Billing(pallet_billing::HoldReason::InvoiceDeposit);
     /// The chain's share of what a provider is paid.
     pub const TakeRate: Perbill = Perbill::from_parts(25_000_000);
@@ -118,6 +121,7 @@ impl pallet_billing::Config for Runtime {
 }
 
 parameter_types! {
+    /// Why the deposit for a job or a cluster is held.
     pub const JobDeposit: RuntimeHoldReason = RuntimeHoldReason::Hpc(pallet_hpc::HoldReason::StorageDeposit);
     /// What a customer gets of the bond of a provider that accepted and did not start.
     pub const SlashShare: Perbill = Perbill::from_percent(50);

@@ -3,8 +3,8 @@ use frame_support::traits::Get;
 use sp_keyring::Sr25519Keyring;
 use sp_runtime::BuildStorage;
 use virtengine_runtime::{
-    currency::UNITS, genesis_config_presets as genesis, pots, Assets, Babe, Balances, Parameters, Runtime, Session, Sudo,
-    Validators,
+    currency::UNITS, genesis_config_presets as genesis, pots, Assets, Babe, Balances, Parameters,
+    Runtime, Session, Sudo, Validators,
 };
 
 #[test]

@@ -5,8 +5,8 @@ use sp_consensus_babe::digests::{PreDigest, SecondaryPlainPreDigest};
 use sp_keyring::Sr25519Keyring;
 use sp_runtime::{generic::Era, Digest, DigestItem, MultiSignature};
 use virtengine_runtime::{
-    currency::UNITS, genesis_config_presets::USDX, pots, Assets, Balances, Executive, Runtime, RuntimeCall,
-    SignedPayload, System, TxExtension, UncheckedExtrinsic,
+    currency::UNITS, genesis_config_presets::USDX, pots, Assets, Balances, Executive, Runtime,
+    RuntimeCall, SignedPayload, System, TxExtension, UncheckedExtrinsic,
 };
 
 /// The first block, by the first authority.
@@ -165,6 +165,12 @@ fn pallets_should_keep_their_indices() {
         Multisig = 36,
         Proxy = 37,
         Whitelist = 40,
+        Accounts = 50,
+        Keyring = 51,
+        Providers = 52,
+        Escrow = 53,
+        Billing = 54,
+        Hpc = 55,
     );
 }
 
