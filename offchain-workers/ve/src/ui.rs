@@ -1,0 +1,123 @@
+//! Tables, bars and JSON.
+
+use comfy_table::{presets, Attribute, Cell, CellAlignment, ContentArrangement, Table};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{json, Value};
+use std::{io::IsTerminal, time::Duration};
+use ve_chain::money;
+use virtengine_primitives::{AssetKind, Balance};
+
+/// Whether colours may be used on standard output.
+pub fn colours() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// A table with bold heads (in a terminal) and no frame around the cells.
+pub fn table(heads: &[&str]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_preset(presets::UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic);
+    if !colours() {
+        table.force_no_tty();
+    }
+    if !heads.is_empty() {
+        table.set_header(heads.iter().map(|h| {
+            let cell = Cell::new(h);
+            if colours() {
+                cell.add_attribute(Attribute::Bold)
+            } else {
+                cell
+            }
+        }));
+    }
+    table
+}
+
+/// A cell that is aligned right, for numbers.
+pub fn right(text: impl ToString) -> Cell {
+    Cell::new(text.to_string()).set_alignment(CellAlignment::Right)
+}
+
+/// Prints a table without trailing blanks.
+pub fn print(table: &Table) {
+    println!("{}", table.trim_fmt());
+}
+
+/// Names and values, two columns.
+pub fn facts(rows: &[(&str, String)]) {
+    let width = rows.iter().map(|r| r.0.chars().count()).max().unwrap_or(0);
+    for (name, value) in rows {
+        let pad = " ".repeat(width - name.chars().count());
+        println!("{name}{pad}  {value}");
+    }
+}
+
+/// Prints JSON for programs.
+pub fn json(value: &Value) {
+    // A `Value` always serialises.
+    println!(
+        "{}",
+        serde_json::to_string_pretty(value).unwrap_or_default()
+    );
+}
+
+/// An amount for programs: smallest units as a decimal string, and as people write it.
+pub fn amount_json(units: Balance, asset: AssetKind) -> Value {
+    json!({ "units": units.to_string(), "text": money::format_in(units, asset) })
+}
+
+/// A bar that only spins; nothing if standard error is no terminal.
+pub fn spinner(text: impl Into<String>) -> ProgressBar {
+    let text = text.into();
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner().with_message(text);
+    bar.set_style(
+        ProgressStyle::with_template("{spinner} {msg} ({elapsed})")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+    );
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
+/// A bar over bytes; nothing if standard error is no terminal.
+pub fn bytes_bar(text: impl Into<String>, length: u64) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(length).with_message(text.into());
+    bar.set_style(
+        ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    bar
+}
+
+/// A bar over the steps of a job's life; nothing if standard error is no terminal.
+pub fn steps_bar(steps: u64) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(steps);
+    bar.set_style(
+        ProgressStyle::with_template("{bar:24} {msg} ({elapsed})")
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+/// Says on standard error that something was done (never mixed with output for programs).
+pub fn note(text: impl AsRef<str>) {
+    eprintln!("{}", text.as_ref());
+}
+
+/// Text from outside, safe for a terminal: control characters are replaced.
+pub fn clean(text: &[u8]) -> String {
+    String::from_utf8_lossy(text)
+        .chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}

@@ -1,0 +1,342 @@
+//! Unpacks a result: plain files beneath one folder, and nothing else.
+//!
+//! A result was sealed by a provider, who may be anybody: no path leaves the folder, no link is made or followed, no
+//! size is believed beyond what was announced.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{self, Write},
+    path::{Component, Path, PathBuf},
+};
+
+const BLOCK: usize = 512;
+
+/// One file that was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Below the folder.
+    pub path: PathBuf,
+    /// Length in bytes.
+    pub length: u64,
+}
+
+/// Why an archive was not unpacked (any further).
+#[derive(Debug)]
+pub enum Refusal {
+    /// Reading or writing failed.
+    Io(PathBuf, io::Error),
+    /// It is not a plain archive.
+    Bad(String),
+    /// A file is there already.
+    Exists(PathBuf),
+}
+
+fn bad(what: impl Into<String>) -> Refusal {
+    Refusal::Bad(what.into())
+}
+
+fn number(field: &[u8]) -> Result<u64, Refusal> {
+    if let Some((first, rest)) = field.split_first() {
+        if *first == 0x80 {
+            // Base 256, as GNU tar writes numbers that do not fit.
+            let (high, low) = rest.split_at(rest.len().saturating_sub(8));
+            if high.iter().any(|b| *b != 0) {
+                return Err(bad("a number in a header is too large"));
+            }
+            return Ok(low.iter().fold(0, |n, b| (n << 8) | u64::from(*b)));
+        }
+    }
+    let text: Vec<u8> = field
+        .iter()
+        .copied()
+        .filter(|b| !matches!(b, 0 | b' '))
+        .collect();
+    let text = std::str::from_utf8(&text).map_err(|_| bad("a number in a header is no number"))?;
+    if text.is_empty() {
+        return Ok(0);
+    }
+    u64::from_str_radix(text, 8).map_err(|_| bad("a number in a header is no number"))
+}
+
+fn text(field: &[u8]) -> Result<&str, Refusal> {
+    let end = field.iter().position(|b| *b == 0).unwrap_or(field.len());
+    std::str::from_utf8(field.get(..end).unwrap_or_default())
+        .map_err(|_| bad("a name is not UTF-8"))
+}
+
+/// The path of an entry, if it stays beneath the folder.
+fn beneath(name: &str) -> Result<PathBuf, Refusal> {
+    let path = Path::new(name);
+    let safe = !name.is_empty()
+        && !name.chars().any(|c| c.is_control() || c == '\\')
+        && path
+            .components()
+            .all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
+    let clean: PathBuf = path
+        .components()
+        .filter(|c| matches!(c, Component::Normal(_)))
+        .collect();
+    if safe && !clean.as_os_str().is_empty() {
+        Ok(clean)
+    } else {
+        Err(bad(format!("the name {name:?} leads out of the folder")))
+    }
+}
+
+/// Names in an archive, without writing anything: everything is checked before the first file is made.
+pub fn list(archive: &[u8]) -> Result<Vec<Written>, Refusal> {
+    let mut found = Vec::new();
+    walk(archive, |path, content| {
+        found.push(Written {
+            path: path.into(),
+            length: content.len() as u64,
+        });
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The content of one file of an archive.
+pub fn content<'a>(archive: &'a [u8], wanted: &str) -> Option<&'a [u8]> {
+    let mut found = None;
+    walk(archive, |path, content| {
+        if path == Path::new(wanted) {
+            found = Some(content);
+        }
+        Ok(())
+    })
+    .ok()?;
+    found
+}
+
+fn walk<'a>(
+    archive: &'a [u8],
+    mut each: impl FnMut(&Path, &'a [u8]) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    let mut rest = archive;
+    let mut seen = BTreeSet::new();
+    while let Some((header, after)) = rest.split_at_checked(BLOCK) {
+        if header.iter().all(|b| *b == 0) {
+            return Ok(());
+        }
+        let field = |range: std::ops::Range<usize>| header.get(range).unwrap_or_default();
+        let sum: u64 = header
+            .iter()
+            .enumerate()
+            .map(|(i, b)| {
+                if (148..156).contains(&i) {
+                    u64::from(b' ')
+                } else {
+                    u64::from(*b)
+                }
+            })
+            .sum();
+        if number(field(148..156))? != sum {
+            return Err(bad("a header's sum is wrong"));
+        }
+        let length = number(field(124..136))?;
+        let kind = header.get(156).copied().unwrap_or_default();
+        let (prefix, name) = (text(field(345..500))?, text(field(0..100))?);
+        let name = if prefix.is_empty() {
+            name.to_string()
+        } else {
+            format!("{prefix}/{name}")
+        };
+        let size = usize::try_from(length).map_err(|_| bad("a file is too long"))?;
+        let (content, after) = after
+            .split_at_checked(size)
+            .ok_or_else(|| bad("it ends in the middle of a file"))?;
+        let padding = size.next_multiple_of(BLOCK) - size;
+        rest = after.get(padding..).unwrap_or_default();
+        match kind {
+            b'0' | 0 => {
+                let path = beneath(&name)?;
+                if !seen.insert(path.clone()) {
+                    return Err(bad(format!("{name:?} is there twice")));
+                }
+                each(&path, content)?;
+            }
+            b'5' => {
+                beneath(&name)?;
+            }
+            other => {
+                return Err(bad(format!(
+                    "{name:?} is neither a file nor a folder (type {:?})",
+                    other as char
+                )))
+            }
+        }
+    }
+    Err(bad("it has no end"))
+}
+
+/// Unpacks an archive into a folder, which is made if missing. Nothing is written if anything is wrong with it.
+pub fn unpack(archive: &[u8], folder: &Path, force: bool) -> Result<Vec<Written>, Refusal> {
+    let files = list(archive)?;
+    let failed = |path: &Path| {
+        let path = path.to_path_buf();
+        move |e| Refusal::Io(path, e)
+    };
+    fs::create_dir_all(folder).map_err(failed(folder))?;
+    // A link that lies in the folder already must not lead elsewhere.
+    for file in &files {
+        let mut at = folder.to_path_buf();
+        for part in file.path.components() {
+            at.push(part);
+            match fs::symlink_metadata(&at) {
+                Ok(meta) if meta.is_symlink() => {
+                    return Err(bad(format!("{} is a link", at.display())))
+                }
+                Ok(meta) if at == folder.join(&file.path) && (meta.is_dir() || !force) => {
+                    return Err(Refusal::Exists(at))
+                }
+                _ => {}
+            }
+        }
+    }
+    walk(archive, |path, content| {
+        let target = folder.join(path);
+        if let Some(parent) = target.parent() {
+            fs::create_dir_all(parent).map_err(failed(parent))?;
+        }
+        // Whole or not at all.
+        let staged = target.with_file_name(format!(
+            ".{}.part",
+            target.file_name().unwrap_or_default().to_string_lossy()
+        ));
+        fs::File::create(&staged)
+            .and_then(|mut f| {
+                f.write_all(content)?;
+                f.sync_all()
+            })
+            .and_then(|()| fs::rename(&staged, &target))
+            .map_err(failed(&target))
+    })?;
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &str, kind: u8, content: &[u8]) -> Vec<u8> {
+        let mut header = [0u8; BLOCK];
+        header[..name.len()].copy_from_slice(name.as_bytes());
+        header[124..135].copy_from_slice(format!("{:011o}", content.len()).as_bytes());
+        header[156] = kind;
+        header[148..156].fill(b' ');
+        let sum: u64 = header.iter().map(|b| u64::from(*b)).sum();
+        header[148..154].copy_from_slice(format!("{sum:06o}").as_bytes());
+        header[154] = 0;
+        let mut all = header.to_vec();
+        all.extend_from_slice(content);
+        all.resize(all.len().next_multiple_of(BLOCK), 0);
+        all
+    }
+
+    fn archive(entries: &[Vec<u8>]) -> Vec<u8> {
+        let mut all = entries.concat();
+        all.extend_from_slice(&[0; 2 * BLOCK]);
+        all
+    }
+
+    #[test]
+    fn files_should_be_written_when_the_archive_is_plain() {
+        let dir = tempfile::tempdir().unwrap();
+        let all = archive(&[
+            entry("a.txt", b'0', b"hello"),
+            entry("sub", b'5', b""),
+            entry("sub/b", b'0', &[7; 600]),
+        ]);
+        let written = unpack(&all, &dir.path().join("out"), false).unwrap();
+        assert_eq!(written.len(), 2);
+        assert_eq!(fs::read(dir.path().join("out/a.txt")).unwrap(), b"hello");
+        assert_eq!(fs::read(dir.path().join("out/sub/b")).unwrap(), [7; 600]);
+        assert_eq!(content(&all, "a.txt"), Some(&b"hello"[..]));
+        assert!(matches!(
+            unpack(&all, &dir.path().join("out"), false),
+            Err(Refusal::Exists(_))
+        ));
+        unpack(&all, &dir.path().join("out"), true).unwrap();
+        assert_eq!(
+            fs::read_dir(dir.path().join("out")).unwrap().count(),
+            2,
+            "no leftovers"
+        );
+    }
+
+    #[test]
+    fn archive_of_the_systems_tar_should_be_read() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("x"), "content").unwrap();
+        let tar = dir.path().join("t.tar");
+        let status = std::process::Command::new("tar")
+            .args(["--format=ustar", "-cf"])
+            .arg(&tar)
+            .args(["-C"])
+            .arg(dir.path())
+            .arg("x")
+            .status()
+            .unwrap();
+        assert!(status.success());
+        let all = fs::read(tar).unwrap();
+        assert_eq!(
+            list(&all).unwrap(),
+            [Written {
+                path: "x".into(),
+                length: 7
+            }]
+        );
+    }
+
+    #[test]
+    fn archive_should_be_refused_when_it_reaches_out_of_the_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("out");
+        let bad = [
+            entry("../evil", b'0', b"x"),
+            entry("/etc/evil", b'0', b"x"),
+            entry("a/../../evil", b'0', b"x"),
+            entry("link", b'2', b""),
+            entry("hard", b'1', b""),
+            entry("device", b'3', b""),
+            entry("a\\b", b'0', b"x"),
+            entry("line\nbreak", b'0', b"x"),
+            entry(".", b'0', b"x"),
+        ];
+        for entry_ in bad {
+            let all = archive(&[entry("good", b'0', b"x"), entry_]);
+            assert!(matches!(unpack(&all, &out, false), Err(Refusal::Bad(_))));
+            assert!(
+                !out.join("good").exists(),
+                "nothing is written when anything is wrong"
+            );
+        }
+        let twice = archive(&[entry("a", b'0', b"x"), entry("./a", b'0', b"y")]);
+        assert!(matches!(unpack(&twice, &out, false), Err(Refusal::Bad(_))));
+    }
+
+    #[test]
+    fn archive_should_be_refused_when_it_is_cut_or_damaged() {
+        let all = archive(&[entry("a", b'0', &[1; 2000])]);
+        for cut in [100, 512, 1000, 2048, all.len() - 1024] {
+            assert!(list(&all[..cut]).is_err(), "{cut}");
+        }
+        let mut damaged = all.clone();
+        damaged[3] ^= 1;
+        assert!(list(&damaged).is_err());
+    }
+
+    #[test]
+    fn link_in_the_folder_should_not_be_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (out, outside) = (dir.path().join("out"), dir.path().join("outside"));
+        fs::create_dir_all(&out).unwrap();
+        fs::create_dir_all(&outside).unwrap();
+        std::os::unix::fs::symlink(&outside, out.join("sub")).unwrap();
+        let all = archive(&[entry("sub/evil", b'0', b"x")]);
+        assert!(matches!(unpack(&all, &out, true), Err(Refusal::Bad(_))));
+        assert_eq!(fs::read_dir(outside).unwrap().count(), 0);
+    }
+}
