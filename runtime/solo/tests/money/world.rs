@@ -1,7 +1,7 @@
 //! A chain with three providers and four customers, and a source of plausible calls.
 
 use frame_support::{
-    traits::{fungible::Inspect as _, fungibles::Inspect as _, Hooks},
+    traits::{fungibles::Inspect as _, Hooks},
     weights::{Weight, WeightMeter},
 };
 use rand::{rngs::StdRng, seq::IndexedRandom, Rng, SeedableRng};
@@ -478,7 +478,7 @@ impl Source<'_> {
                 (self.mostly(who), call.into())
             }
             _ => {
-                let amount = Billing::dispute(contested).map_or(0, |d| d.amount);
+                let amount = pallet_billing::Disputes::<Runtime>::get(contested).map_or(0, |d| d.amount);
                 let to_payee = self.rng.random_range(0..=amount + 1);
                 let call = pallet_billing::Call::decide { agreement: contested, to_payee };
                 (self.mostly(Some(arbiter())), call.into())

@@ -7,7 +7,7 @@ use sp_staking::offence::{OffenceDetails, OnOffenceHandler};
 use virtengine_runtime::{
     AccountId, Historical, Runtime, RuntimeOrigin, Session, System, Validators,
 };
-use virtengine_runtime_common::validators::{Error, Validators as List};
+use virtengine_runtime_common::validators::{Error, Validators as List, PROVABLE_SESSIONS};
 
 fn account(key: Sr25519Keyring) -> AccountId {
     key.to_account_id()
@@ -99,5 +99,17 @@ fn list_should_change_only_for_root_and_only_to_a_sound_one() {
         assert_eq!(Session::validators().len(), 4);
         Session::rotate_session();
         assert_eq!(Session::validators(), vec![alice, bob]);
+    });
+}
+
+#[test]
+fn session_roots_should_be_pruned_when_nothing_can_be_reported_any_more() {
+    chain("development").execute_with(|| {
+        System::set_block_number(1);
+        for _ in 0..100 {
+            Session::rotate_session();
+        }
+        let kept = pallet_session::historical::HistoricalSessions::<Runtime>::iter().count();
+        assert_eq!(kept, PROVABLE_SESSIONS as usize + 2);
     });
 }
