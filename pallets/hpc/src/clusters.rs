@@ -34,8 +34,9 @@ impl<T: Config> Pallet<T> {
         T::Accounts::ensure_active(&owner)?;
         Self::ensure_sound(provider, &spec)?;
         let id = NextCluster::<T>::get();
-        NextCluster::<T>::put(id.checked_add(1).ok_or(Error::<T>::NumbersExhausted)?);
+        let next = id.checked_add(1).ok_or(Error::<T>::NumbersExhausted)?;
         let ticket = T::Consideration::new(&owner, Self::cluster_footprint(0))?;
+        NextCluster::<T>::put(next);
         ClusterDeposits::<T>::insert(
             id,
             ClusterDeposit {

@@ -13,7 +13,7 @@ impl<T: Config> Pallet<T> {
     /// Acts on the deadlines that were reached, oldest block first, with at most half of what `meter` has left, so
     /// that no crowd of deadlines keeps everybody else out of a block. What is left over is taken up by the next one.
     pub(crate) fn drain_deadlines(meter: &mut WeightMeter) {
-        let mut share = WeightMeter::with_limit(meter.remaining() / 2);
+        let mut share = WeightMeter::with_limit(meter.remaining().div(2));
         if share.try_consume(T::WeightInfo::poll_base()).is_ok() {
             if let Some(cursor) = DeadlineCursor::<T>::get() {
                 let reached = Self::drain_from(cursor, &mut share);

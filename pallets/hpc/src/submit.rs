@@ -22,7 +22,7 @@ impl<T: Config> Pallet<T> {
         request: JobRequest,
     ) -> Result<AgreementId, DispatchError> {
         let id = NextJob::<T>::get();
-        NextJob::<T>::put(id.checked_add(1).ok_or(Error::<T>::NumbersExhausted)?);
+        let next = id.checked_add(1).ok_or(Error::<T>::NumbersExhausted)?;
         let mut ranked = Self::eligible(&customer, &request, id)?;
         let best = ranked.pop().ok_or(Error::<T>::NoCandidates)?;
         let provider = Clusters::<T>::get(best.cluster)
@@ -63,6 +63,7 @@ impl<T: Config> Pallet<T> {
             id,
             T::Consideration::new(&customer, Self::job_footprint(&job))?,
         );
+        NextJob::<T>::put(next);
         JobsOf::<T>::insert(&customer, OrderedId::from(id), ());
         Self::deposit_event(Event::JobSubmitted {
             job: id,

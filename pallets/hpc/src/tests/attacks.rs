@@ -223,7 +223,11 @@ fn dust_should_not_buy_anything() {
         frame_support::assert_ok!(
             <Balances as frame_support::traits::fungible::Mutate<_>>::mint_into(&poor, 500)
         );
-        assert!(Hpc::do_submit(poor, dust.clone()).is_err());
+        let origin = RuntimeOrigin::signed(poor);
+        assert_noop!(
+            Hpc::submit(origin, Box::new(dust.clone())),
+            DispatchError::Token(sp_runtime::TokenError::FundsUnavailable)
+        );
         assert_ok!(Hpc::do_submit(ALICE, dust));
     });
 }

@@ -10,7 +10,10 @@ fn refusal(candidates: &[ClusterId], change: impl FnOnce(&mut JobRequest)) -> Di
     let mut bad = request(candidates);
     change(&mut bad);
     let error = Hpc::candidates(ALICE, bad.clone()).unwrap_err();
-    assert_noop!(Hpc::do_submit(ALICE, bad), error);
+    assert_noop!(
+        Hpc::submit(RuntimeOrigin::signed(ALICE), Box::new(bad)),
+        error
+    );
     error
 }
 
@@ -259,7 +262,7 @@ fn submit_should_change_nothing_when_the_customer_cannot_pay_or_act() {
         let mut dear = request(&[1, 2, 3]);
         dear.ceiling = ENDOWMENT;
         assert_noop!(
-            Hpc::do_submit(ALICE, dear),
+            Hpc::submit(RuntimeOrigin::signed(ALICE), Box::new(dear)),
             DispatchError::Token(TokenError::FundsUnavailable)
         );
         Suspended::insert(ALICE, ());
