@@ -16,7 +16,12 @@ use ve_chain::{Call, Chain, ConnectOptions, Submitter};
 
 /// Runs the roles of a provider: takes jobs from the chain, runs them, reports what they used.
 #[derive(Parser)]
-#[command(name = "virtengine-worker", version, about, max_term_width = 110)]
+#[command(
+    name = "virtengine-worker",
+    version,
+    about = "Runs the roles of a provider: takes jobs from the chain, runs them, reports what they used",
+    max_term_width = 110
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
