@@ -20,6 +20,9 @@ use sp_staking::{
 };
 pub use weights::WeightInfo;
 
+/// For how many past sessions it can be proven who validated, and so for how long an equivocation can be reported.
+pub const PROVABLE_SESSIONS: SessionIndex = 28;
+
 #[frame_support::pallet]
 pub mod pallet {
     use super::WeightInfo;
@@ -214,11 +217,17 @@ impl<T: Config> pallet_session::SessionManager<T::AccountId> for Pallet<T> {
     fn end_session(_: SessionIndex) {}
 }
 
-impl<T: Config> historical::SessionManager<T::AccountId, ()> for Pallet<T> {
+impl<T: Config + historical::Config> historical::SessionManager<T::AccountId, ()> for Pallet<T> {
     fn new_session(_: SessionIndex) -> Option<Vec<(T::AccountId, ())>> {
         Some(Self::next().into_iter().map(|who| (who, ())).collect())
     }
-    fn start_session(_: SessionIndex) {}
+    fn start_session(index: SessionIndex) {
+        // Nobody else prunes the roots, and without pruning they would pile up for ever.
+        let up_to = index.saturating_sub(PROVABLE_SESSIONS);
+        if up_to > 0 {
+            historical::Pallet::<T>::prune_up_to(up_to);
+        }
+    }
     fn end_session(_: SessionIndex) {}
 }
 

@@ -29,7 +29,7 @@ frame_benchmarking::define_benchmarks!(
     [pallet_assets, Assets]
     [pallet_asset_rate, AssetRate]
     [pallet_babe, Babe]
-    [virtengine_runtime_common_validators, Validators]
+    [virtengine_runtime_common::validators, Validators]
     [pallet_grandpa, Grandpa]
     [pallet_utility, Utility]
     [pallet_multisig, Multisig]

@@ -6,8 +6,6 @@ use crate::{
     RuntimeGenesisConfig, SessionConfig, SessionKeys, SudoConfig, ValidatorsConfig,
 };
 use alloc::{vec, vec::Vec};
-use frame_support::build_struct_json_patch;
-use serde_json::Value;
 use sp_genesis_builder::{PresetId, DEV_RUNTIME_PRESET, LOCAL_TESTNET_RUNTIME_PRESET};
 use sp_keyring::{Ed25519Keyring, Sr25519Keyring};
 use sp_runtime::FixedU128;
@@ -45,27 +43,29 @@ fn session_keys(babe: &Sr25519Keyring, grandpa: &Ed25519Keyring) -> SessionKeys 
     }
 }
 
-fn patch(chain: Chain) -> Value {
+fn genesis(chain: Chain) -> RuntimeGenesisConfig {
     let root = Sr25519Keyring::Alice.to_account_id();
     let validators: Vec<AccountId> = chain
         .authorities
         .iter()
         .map(|(key, _)| key.to_account_id())
         .collect();
-    build_struct_json_patch!(RuntimeGenesisConfig {
+    RuntimeGenesisConfig {
         parameters: ParametersConfig {
             slot_duration: chain.slot_duration,
             epoch_length: chain.epoch_length,
             dispute_window: chain.dispute_window,
             // One USDX is worth one VE: 10^12 / 10^6 native units for each of its own.
             asset_rates: vec![(USDX, FixedU128::from_u32(1_000_000))],
+            ..Default::default()
         },
         balances: BalancesConfig {
             balances: well_known()
                 .into_iter()
                 .map(|who| (who, ENDOWMENT))
                 .chain(pots::all().into_iter().map(|pot| (pot, POT_ENDOWMENT)))
-                .collect::<Vec<_>>(),
+                .collect(),
+            ..Default::default()
         },
         assets: AssetsConfig {
             assets: vec![(USDX, root.clone(), true, 10_000)],
@@ -74,10 +74,12 @@ fn patch(chain: Chain) -> Value {
                 .into_iter()
                 .chain(pots::all())
                 .map(|who| (USDX, who, USDX_ENDOWMENT))
-                .collect::<Vec<_>>(),
+                .collect(),
+            ..Default::default()
         },
         babe: BabeConfig {
             epoch_config: EPOCH_CONFIG,
+            ..Default::default()
         },
         validators: ValidatorsConfig { validators },
         session: SessionConfig {
@@ -88,7 +90,8 @@ fn patch(chain: Chain) -> Value {
                     let who = babe.to_account_id();
                     (who.clone(), who, session_keys(babe, grandpa))
                 })
-                .collect::<Vec<_>>(),
+                .collect(),
+            ..Default::default()
         },
         sudo: SudoConfig {
             key: Some(root.clone()),
@@ -105,12 +108,13 @@ fn patch(chain: Chain) -> Value {
                 (Sr25519Keyring::Ferdie.to_account_id(), Role::Arbiter),
             ],
         },
-    })
+        ..Default::default()
+    }
 }
 
 /// One authority, one block a second.
-fn development() -> Value {
-    patch(Chain {
+fn development() -> RuntimeGenesisConfig {
+    genesis(Chain {
         authorities: vec![(Sr25519Keyring::Alice, Ed25519Keyring::Alice)],
         slot_duration: 1_000,
         epoch_length: 60,
@@ -119,8 +123,8 @@ fn development() -> Value {
 }
 
 /// Four authorities, one block every two seconds.
-fn local_testnet() -> Value {
-    patch(Chain {
+fn local_testnet() -> RuntimeGenesisConfig {
+    genesis(Chain {
         authorities: vec![
             (Sr25519Keyring::Alice, Ed25519Keyring::Alice),
             (Sr25519Keyring::Bob, Ed25519Keyring::Bob),
@@ -133,14 +137,18 @@ fn local_testnet() -> Value {
     })
 }
 
-/// The preset of that name as JSON bytes: a patch over the default genesis.
+/// Genesis of the preset of that name.
+pub fn genesis_config(id: &PresetId) -> Option<RuntimeGenesisConfig> {
+    match id.as_str() {
+        DEV_RUNTIME_PRESET => Some(development()),
+        LOCAL_TESTNET_RUNTIME_PRESET => Some(local_testnet()),
+        _ => None,
+    }
+}
+
+/// The same as JSON bytes, complete.
 pub fn get_preset(id: &PresetId) -> Option<Vec<u8>> {
-    let patch = match id.as_str() {
-        DEV_RUNTIME_PRESET => development(),
-        LOCAL_TESTNET_RUNTIME_PRESET => local_testnet(),
-        _ => return None,
-    };
-    serde_json::to_vec(&patch).ok()
+    serde_json::to_vec(&genesis_config(id)?).ok()
 }
 
 /// Names of all presets.

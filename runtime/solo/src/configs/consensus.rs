@@ -26,7 +26,7 @@ pub type MaxValidators = ConstU32<128>;
 
 parameter_types! {
     /// How long an equivocation can be reported, in blocks: as long as its session can be proven.
-    pub ReportLongevity: u64 = parameters::EpochLength::<Runtime>::get().saturating_mul(28);
+    pub ReportLongevity: u64 = parameters::EpochLength::<Runtime>::get().saturating_mul(validators::PROVABLE_SESSIONS.into());
 }
 
 impl pallet_babe::Config for Runtime {

@@ -3,7 +3,7 @@
 use crate::{
     configs::money::{Money, Wallets},
     currency::{deposit, UNITS},
-    *,
+    weights, *,
 };
 use frame_support::{
     parameter_types,
@@ -32,7 +32,7 @@ type StorageDeposit<Reason> = HoldConsideration<
 
 impl pallet_accounts::Config for Runtime {
     type AdminOrigin = EnsureRoot<AccountId>;
-    type WeightInfo = ();
+    type WeightInfo = weights::pallet_accounts::WeightInfo<Runtime>;
 }
 
 parameter_types! {
@@ -47,7 +47,7 @@ impl pallet_keyring::Config for Runtime {
     type MaxKeys = ConstU32<16>;
     // Half a year of six-second blocks: longer than anything that was sealed to the key can still be disputed.
     type Retention = ConstU32<2_628_000>;
-    type WeightInfo = ();
+    type WeightInfo = weights::pallet_keyring::WeightInfo<Runtime>;
 }
 
 impl pallet_providers::Config for Runtime {
@@ -63,13 +63,13 @@ impl pallet_providers::Config for Runtime {
     type MaxAttributes = ConstU32<32>;
     type MaxAttestations = ConstU32<8>;
     type Treasury = pots::TreasuryAccount;
-    type WeightInfo = ();
+    type WeightInfo = weights::pallet_providers::WeightInfo<Runtime>;
 }
 
 impl pallet_escrow::Config for Runtime {
     type RuntimeHoldReason = RuntimeHoldReason;
     type Assets = Money;
-    type WeightInfo = ();
+    type WeightInfo = weights::pallet_escrow::WeightInfo<Runtime>;
 }
 
 /// The dispute window a number of times over.
@@ -115,7 +115,7 @@ impl pallet_billing::Config for Runtime {
     type InvoiceRetention = ConstU32<24>;
     type PruneAfter = DisputeWindows<10>;
     type MaxBatch = ConstU32<50>;
-    type WeightInfo = ();
+    type WeightInfo = weights::pallet_billing::WeightInfo<Runtime>;
     #[cfg(feature = "runtime-benchmarks")]
     type BenchmarkHelper = crate::benchmarks::Clock;
 }
@@ -128,7 +128,7 @@ parameter_types! {
 }
 
 impl pallet_hpc::Config for Runtime {
-    type WeightInfo = ();
+    type WeightInfo = weights::pallet_hpc::WeightInfo<Runtime>;
     type BlockNumberProvider = System;
     type Time = Timestamp;
     type Billing = Billing;

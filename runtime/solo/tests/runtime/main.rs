@@ -31,9 +31,8 @@ fn merge(target: &mut serde_json::Value, patch: serde_json::Value) {
 
 /// Genesis of a preset, changed by `patch`.
 fn config(preset: &str, patch: serde_json::Value) -> RuntimeGenesisConfig {
-    let mut json = serde_json::to_value(RuntimeGenesisConfig::default()).unwrap();
     let bytes = genesis::get_preset(&preset.into()).expect("the preset exists");
-    merge(&mut json, serde_json::from_slice(&bytes).unwrap());
+    let mut json = serde_json::from_slice(&bytes).unwrap();
     merge(&mut json, patch);
     serde_json::from_value(json).expect("the genesis decodes")
 }
