@@ -72,4 +72,10 @@ impl<T: Config> Billing<T::AccountId> for Pallet<T> {
     fn benchmark_plan(provider: ProviderId) -> PlanId {
         crate::benchmarking::full_plan::<T>(provider)
     }
+
+    #[cfg(feature = "runtime-benchmarks")]
+    fn benchmark_endow(who: &T::AccountId, amount: virtengine_primitives::Balance) {
+        use virtengine_primitives::traits::Escrow;
+        T::Escrow::benchmark_endow(who, amount)
+    }
 }

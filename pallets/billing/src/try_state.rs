@@ -194,7 +194,7 @@ impl<T: Config> Pallet<T> {
             "a dispute is orphaned"
         );
         ensure!(
-            DisputeDeposits::<T>::iter_keys().all(|id| Disputes::<T>::contains_key(id)),
+            DisputeDeposits::<T>::iter_keys().all(Disputes::<T>::contains_key),
             "a dispute's deposit is orphaned"
         );
         let cursor = Cursor::<T>::get();
