@@ -33,18 +33,18 @@ impl NodeChain {
 
     /// The call of a batch; declines have one call each.
     fn call(batch: &Batch) -> Call {
+        use ve_chain::calls::{billing, hpc, utility};
         match batch {
-            Batch::Accept(jobs) => Call::new("Hpc", "accept_many").with(jobs),
-            Batch::Decline(items) => {
-                let calls = items
+            Batch::Accept(jobs) => hpc::accept_many(jobs),
+            Batch::Decline(items) => utility::force_batch(
+                items
                     .iter()
-                    .map(|(job, reason)| Call::new("Hpc", "decline").with(job).with(reason))
-                    .collect();
-                ve_chain::calls::utility::force_batch(calls)
-            }
-            Batch::Update(items) => Call::new("Hpc", "update_many").with(items),
-            Batch::Report(items) => Call::new("Billing", "report_many").with(items),
-            Batch::Complete(items) => Call::new("Hpc", "complete_many").with(items),
+                    .map(|(job, reason)| hpc::decline(*job, *reason))
+                    .collect(),
+            ),
+            Batch::Update(items) => hpc::update_many(items),
+            Batch::Report(items) => billing::report_many(items),
+            Batch::Complete(items) => hpc::complete_many(items),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     archive::Artifacts,
-    failpoints,
+    failpoints::Observer,
     health::Health,
     library::Library,
     local::{LocalJob, Submission},
@@ -44,6 +44,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// For `/healthz`.
     pub health: Health,
+    /// Told of every named place; [`crate::failpoints::unobserved`] but in tests.
+    pub observer: Observer,
 }
 
 /// Where the files of a job lie.
@@ -77,6 +79,15 @@ pub(crate) struct Step<'a> {
 }
 
 impl Context {
+    /// Tells the observer where a job is.
+    pub(crate) fn passed(&self, place: &'static str) {
+        debug_assert!(
+            crate::failpoints::NAMES.contains(&place),
+            "{place} is not in the list"
+        );
+        (self.observer)(place);
+    }
+
     /// Our name for a job in the scheduler: `ve-<genesis8>-<agreement>`.
     pub fn handle(&self, id: AgreementId) -> String {
         format!("ve-{}-{id}", self.genesis8())
@@ -220,7 +231,7 @@ impl Context {
         match &action {
             Action::Adopt => {
                 self.records.put(&local).await?;
-                failpoints::hit("adopted");
+                self.passed("adopted");
                 return Ok(());
             }
             Action::Cancel => return self.cancel(cluster, local).await,

@@ -1,7 +1,17 @@
-//! Named places at which a test can kill the process.
+//! Named places that a job passes, for tests that kill the process at each of them.
 //!
-//! Compiled to nothing unless the `failpoints` feature is on, which no release turns on. With it, [`arm`] selects a
-//! name; the process aborts (no unwinding, no destructors, as a power cut would) when it gets there.
+//! The role tells an [`Observer`] whenever it gets to one. The worker that is shipped passes [`unobserved`], and no
+//! configuration, argument or variable gives it another: only a test's own executable can watch and die.
+
+use std::sync::Arc;
+
+/// Told the name of each place that is reached.
+pub type Observer = Arc<dyn Fn(&'static str) + Send + Sync>;
+
+/// Nobody watches.
+pub fn unobserved() -> Observer {
+    Arc::new(|_| {})
+}
 
 /// Every place, in the order in which an ordinary job passes them.
 pub const NAMES: &[&str] = &[
@@ -33,46 +43,33 @@ pub const NAMES: &[&str] = &[
     "clean-directory-gone",
 ];
 
-#[cfg(feature = "failpoints")]
-static ARMED: std::sync::Mutex<Option<(String, u32)>> = std::sync::Mutex::new(None);
-
-/// Selects the place at which the process dies, on the `nth` passage (1 is the first). `false` for an unknown name.
-#[cfg(feature = "failpoints")]
-pub fn arm(name: &str, nth: u32) -> bool {
-    if !NAMES.contains(&name) {
-        return false;
-    }
-    if let Ok(mut armed) = ARMED.lock() {
-        *armed = Some((name.to_owned(), nth.max(1)));
-    }
-    true
-}
-
-/// Dies here if this place was armed.
-#[cfg(feature = "failpoints")]
-pub fn hit(name: &'static str) {
-    debug_assert!(NAMES.contains(&name), "failpoint {name} is not in the list");
-    let Ok(mut armed) = ARMED.lock() else { return };
-    if let Some((wanted, left)) = armed.as_mut() {
-        if wanted == name {
-            *left = left.saturating_sub(1);
-            if *left == 0 {
-                std::process::abort();
-            }
+/// An observer that aborts the process (no unwinding, no destructors, as a power cut would) on the `nth` passage of a
+/// place, 1 being the first. `None` for an unknown name. For tests.
+pub fn dying_at(name: &str, nth: u32) -> Option<Observer> {
+    let wanted = *NAMES.iter().find(|known| **known == name)?;
+    let left = std::sync::atomic::AtomicU32::new(nth.max(1));
+    Some(Arc::new(move |place| {
+        if place == wanted && left.fetch_sub(1, std::sync::atomic::Ordering::SeqCst) == 1 {
+            std::process::abort();
         }
-    }
+    }))
 }
-
-/// Nothing: the feature is off.
-#[cfg(not(feature = "failpoints"))]
-#[inline(always)]
-pub fn hit(_: &'static str) {}
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn names_should_be_distinct() {
-        let distinct: std::collections::BTreeSet<_> = super::NAMES.iter().collect();
-        assert_eq!(distinct.len(), super::NAMES.len());
+        let distinct: std::collections::BTreeSet<_> = NAMES.iter().collect();
+        assert_eq!(distinct.len(), NAMES.len());
+    }
+
+    #[test]
+    fn dying_at_should_refuse_a_place_that_does_not_exist() {
+        assert!(dying_at("nowhere", 1).is_none());
+        let observer = dying_at("staged", 2).unwrap();
+        observer("submitted");
+        observer("staged"); // the first passage is survived
     }
 }

@@ -161,6 +161,12 @@ pub struct Now {
     pub moment: Moment,
 }
 
+/// So many blocks before its deadline a running job is reported on more often: what is not on chain by then is never
+/// paid.
+const CLOSING: BlockNumber = 20;
+/// How often at least, in milliseconds.
+const CLOSING_REPORT: u64 = 5_000;
+
 fn due(last: Option<Moment>, interval: u64, now: Now) -> bool {
     last.is_none_or(|at| now.moment >= at.saturating_add(interval))
 }
@@ -308,6 +314,12 @@ fn work(
     if let (true, Some(report)) = (started, &local.outgoing) {
         return Action::Report(report.clone());
     }
+    let closing = deadline.saturating_sub(now.block) <= CLOSING;
+    let report = if closing {
+        intervals.report.min(CLOSING_REPORT)
+    } else {
+        intervals.report
+    };
     match scheduler {
         InScheduler::Unknown => Action::Wait,
         InScheduler::Absent if local.submission == Submission::Done || started => {
@@ -324,7 +336,7 @@ fn work(
         InScheduler::Running { since } if state != JobState::Running => {
             Action::Update(JobProgress::Running(since))
         }
-        InScheduler::Running { .. } if due(local.reported_at, intervals.report, now) => {
+        InScheduler::Running { .. } if due(local.reported_at, report, now) => {
             Action::Meter { last: false }
         }
         InScheduler::Running { .. } if due(local.logged_at, intervals.log, now) => Action::Log,

@@ -466,6 +466,27 @@ fn reconcile_should_neither_start_nor_speak_when_the_deadline_has_come() {
 }
 
 #[test]
+fn reconcile_should_report_more_often_when_the_deadline_is_near() {
+    let local = LocalJob {
+        reported_at: Some(NOW.moment - 6_000),
+        logged_at: Some(NOW.moment),
+        ..submitted()
+    };
+    let running = InScheduler::Running { since: 5 };
+    let by = |deadline| Observed::Open {
+        state: JobState::Running,
+        deadline,
+        cancel_requested: false,
+        started: true,
+    };
+    assert_eq!(step(&by(200), &local, running), Action::Wait);
+    assert_eq!(
+        step(&by(120), &local, running),
+        Action::Meter { last: false }
+    );
+}
+
+#[test]
 fn reconcile_should_decline_when_the_check_said_so() {
     let local = LocalJob {
         admission: Some(Admission::Decline(DeclineReason::NotAllowed)),

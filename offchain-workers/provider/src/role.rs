@@ -5,7 +5,6 @@
 
 use crate::{
     context::{now_ms, Context},
-    failpoints,
     local::LocalJob,
     policy::{on_error, Outside, StepError, Verdict},
     reconcile::{needs_scheduler, reconcile, Action, InScheduler, Now, Observed},
@@ -428,14 +427,14 @@ impl Context {
     /// Sends a batch and records what follows from its outcome.
     async fn send(&self, batch: Batch) -> Done {
         let (name, jobs) = (batch.name(), batch.jobs());
-        failpoints::hit(match &batch {
+        self.passed(match &batch {
             Batch::Accept(_) | Batch::Decline(_) => "accept-before-send",
             Batch::Update(_) => "update-before-send",
             Batch::Report(_) => "report-before-send",
             Batch::Complete(_) => "complete-before-send",
         });
         let outcome = self.chain.send(batch.clone()).await;
-        failpoints::hit(match &batch {
+        self.passed(match &batch {
             Batch::Accept(_) | Batch::Decline(_) => "accept-after-send",
             Batch::Update(_) => "update-after-send",
             Batch::Report(_) => "report-after-send",

@@ -1,10 +1,14 @@
 //! `check`: everything that can be found out before the worker runs.
 
-use crate::{config::Config, keys};
+use crate::{
+    config::{Cluster, Config},
+    keys,
+};
 use sp_core::crypto::Ss58Codec;
 use std::time::Duration;
 use ve_chain::{Chain, ConnectOptions};
 use ve_provider::Library;
+use virtengine_primitives::hpc::ClusterSpec;
 
 /// One line of the table.
 struct Row {
@@ -116,14 +120,29 @@ async fn standing(
     rows.push(("encryption key", key));
     for cluster in config.provider.iter().flat_map(|p| &p.clusters) {
         let outcome = match at.cluster(cluster.id).await {
-            Ok(Some(found)) => Ok(format!(
-                "{} belongs to provider {}",
-                cluster.id, found.provider
-            )),
+            Ok(Some(found)) => capacity(&found.spec, cluster)
+                .map(|()| format!("{} belongs to provider {}", cluster.id, found.provider)),
             Ok(None) => Err(format!("{} is not registered on chain", cluster.id)),
             Err(error) => Err(error.to_string()),
         };
         rows.push(("cluster", outcome));
     }
     rows
+}
+
+/// What is promised on chain must be there: a job that fits the partition and not the machine costs the bond.
+fn capacity(spec: &ClusterSpec, cluster: &Cluster) -> Result<(), String> {
+    for partition in &spec.partitions {
+        let nodes = u64::from(partition.nodes);
+        let cpus = nodes.saturating_mul(partition.cpus_per_node.into());
+        let memory = nodes.saturating_mul(partition.memory_mib_per_node);
+        if cpus > cluster.cpus.into() || memory > cluster.memory_mib {
+            return Err(format!(
+                "{}: the chain promises {cpus} processors and {memory} MiB, the configuration has {} and {}: \
+                 register less or configure more",
+                cluster.id, cluster.cpus, cluster.memory_mib
+            ));
+        }
+    }
+    Ok(())
 }

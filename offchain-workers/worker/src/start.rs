@@ -2,8 +2,11 @@
 
 use crate::{
     config::{Config, Provider},
+    config_error,
     keys::WorkerKeys,
+    runtime_error,
     serve::{serve, Served},
+    Failure,
 };
 use anyhow::{Context as _, Result};
 use prometheus::Registry;
@@ -11,8 +14,8 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 use ve_chain::{Chain, ChainError, ConnectOptions, Submitter};
 use ve_provider::{
-    reconcile::Intervals, Artifacts, ClusterSettings, Context, Health, Library, Metrics, NodeChain,
-    Records, Role, Settings,
+    failpoints::Observer, reconcile::Intervals, Artifacts, ClusterSettings, Context, Health,
+    Library, Metrics, NodeChain, Records, Role, Settings,
 };
 use ve_slurm::{Capacity, LocalConfig, LocalScheduler};
 use ve_store::Database;
@@ -104,7 +107,7 @@ async fn connect(
     config: &Config,
     health: &Health,
     mut stop: watch::Receiver<bool>,
-) -> Result<Option<Chain>> {
+) -> Result<Option<Chain>, Failure> {
     let mut pause = Duration::from_millis(500);
     loop {
         let options = ConnectOptions {
@@ -117,12 +120,8 @@ async fn connect(
                 tracing::warn!(%error, "no connection to the chain; trying again in {pause:?}");
                 health.bad(error.to_string());
             }
-            Err(error @ ChainError::WrongGenesis { .. }) => {
-                return Err(error).context(
-                    "chain.genesis: name this chain's genesis, or another node in chain.url",
-                );
-            }
-            Err(error) => return Err(error).context("chain.url"),
+            // Another chain, another kind of runtime, no URL: waiting does not change that.
+            Err(error) => return Err(config_error(anyhow::Error::from(error).context("[chain]"))),
         }
         tokio::select! {
             _ = stop.changed() => return Ok(None),
@@ -169,39 +168,62 @@ async fn report_standing(chain: &Chain, keys: &WorkerKeys, settings: &Settings) 
     }
 }
 
-/// Runs the provider role until the process is told to stop.
-pub async fn run(config: Config, keys: WorkerKeys) -> Result<()> {
-    let stop = stop_signal()?;
-    let registry = Registry::new();
-    let metrics = Metrics::register(&registry)?;
-    let health = Health::default();
-    let served = Served {
-        registry,
-        roles: vec![("provider", health.clone())],
-    };
-    let bound = serve(config.listen, served).await?;
-    tracing::info!(%bound, "metrics and health are served");
+/// What a configuration names, opened. Nothing outside this machine was asked.
+pub struct Opened {
+    settings: Settings,
+    library: Library,
+    artifacts: Artifacts,
+}
 
+/// Opens what a configuration names, before any port is bound.
+pub fn open(config: &Config) -> Result<Opened> {
     let provider = config
         .provider
         .as_ref()
         .context("[provider]: is missing from the configuration")?;
-    let settings = settings(&config, provider)?;
     let library = Library::open(&config.templates).context("templates.dir")?;
     tracing::info!(
         templates = library.count(),
         "the template library is loaded"
     );
-    let artifacts =
-        Artifacts(ve_store::Artifacts::open(&config.artifacts).context("artifacts.url")?);
-    let records = Records::load(Database::open(&config.store).await.context("store.path")?)
-        .await
-        .context("store.path")?;
+    Ok(Opened {
+        settings: settings(config, provider)?,
+        library,
+        artifacts: Artifacts(
+            ve_store::Artifacts::open(&config.artifacts).context("artifacts.url")?,
+        ),
+    })
+}
 
+/// Runs the provider role until the process is told to stop.
+pub async fn run(
+    config: Config,
+    keys: WorkerKeys,
+    opened: Opened,
+    observer: Observer,
+) -> Result<(), Failure> {
+    let stop = stop_signal().map_err(runtime_error)?;
+    let registry = Registry::new();
+    let metrics = Metrics::register(&registry).map_err(runtime_error)?;
+    let health = Health::default();
+    let served = Served {
+        registry,
+        roles: vec![("provider", health.clone())],
+    };
+    let bound = serve(config.listen, served).await.map_err(runtime_error)?;
+    tracing::info!(%bound, "metrics and health are served");
+
+    let records = async { Records::load(Database::open(&config.store).await?).await };
+    let records = records.await.context("store.path").map_err(runtime_error)?;
     let Some(chain) = connect(&config, &health, stop.clone()).await? else {
         return Ok(());
     };
     tracing::info!(genesis = ?chain.genesis(), account = %keys.signer.account(), "connected");
+    let Opened {
+        settings,
+        library,
+        artifacts,
+    } = opened;
     report_standing(&chain, &keys, &settings).await;
     let submitter = Submitter::new(chain.clone(), keys.signer);
     let context = Context {
@@ -213,6 +235,7 @@ pub async fn run(config: Config, keys: WorkerKeys) -> Result<()> {
         settings,
         metrics,
         health,
+        observer,
     };
     Role::new(context).run(stop).await;
     tracing::info!("stopped");

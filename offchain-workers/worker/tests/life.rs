@@ -2,7 +2,6 @@
 
 #[path = "life/chain.rs"]
 mod chain;
-#[cfg(feature = "failpoints")]
 #[path = "life/kill.rs"]
 mod kill;
 #[path = "life/world.rs"]
@@ -23,22 +22,49 @@ fn world() -> (tempfile::TempDir, World) {
 #[tokio::test(flavor = "multi_thread")]
 async fn job_should_be_run_metered_and_handed_over_when_it_is_assigned() {
     let (_directory, world) = world();
-    world.order(42, &Order { seconds: 2.3, ..Order::default() }).await;
-    world.run_until(LIMIT, |state| state.jobs[&42].ended_at.is_some()).await;
+    world
+        .order(
+            42,
+            &Order {
+                seconds: 2.3,
+                ..Order::default()
+            },
+        )
+        .await;
+    world
+        .run_until(LIMIT, |state| state.jobs[&42].ended_at.is_some())
+        .await;
 
     let end = world.end(42).unwrap();
     assert_eq!((end.reason, end.exit_code), (EndReason::Completed, 0));
-    assert_eq!(end.tasks, TaskCounts { done: 1, failed: 0, cancelled: 0 });
+    assert_eq!(
+        end.tasks,
+        TaskCounts {
+            done: 1,
+            failed: 0,
+            cancelled: 0
+        }
+    );
     let rows = world.rows(42).await;
     assert_eq!(rows.len(), 1);
-    assert_eq!(world.cpu_seconds(42), u128::from(2 * (rows[0].elapsed_ms / 1000)));
+    assert_eq!(
+        world.cpu_seconds(42),
+        u128::from(2 * (rows[0].elapsed_ms / 1000))
+    );
     assert!(world.done(42, "report") >= 2, "it reported while it ran");
     world.check_reports(42).await;
     let result = world.result(42).await;
     assert_eq!(result["words-0.txt"], world.words().as_bytes());
-    assert!(!result.contains_key("words-link.txt"), "links are not followed");
-    let summary: ve_templates::ResultSummary = serde_json::from_slice(&result["result.json"]).unwrap();
-    assert_eq!((summary.job, summary.reason.as_str(), summary.partial), (42, "Completed", false));
+    assert!(
+        !result.contains_key("words-link.txt"),
+        "links are not followed"
+    );
+    let summary: ve_templates::ResultSummary =
+        serde_json::from_slice(&result["result.json"]).unwrap();
+    assert_eq!(
+        (summary.job, summary.reason.as_str(), summary.partial),
+        (42, "Completed", false)
+    );
     assert!(summary.omitted.iter().any(|o| o.path == "words-link.txt"));
     assert_eq!(world.log(42).await, "begin 0\nend 0\n");
 
@@ -55,36 +81,79 @@ async fn job_should_be_run_metered_and_handed_over_when_it_is_assigned() {
 #[tokio::test(flavor = "multi_thread")]
 async fn job_should_end_as_failed_and_be_paid_when_its_script_fails() {
     let (_directory, world) = world();
-    world.order(1, &Order { seconds: 1.2, status: 3, ..Order::default() }).await;
-    world.run_until(LIMIT, |state| state.jobs[&1].ended_at.is_some()).await;
+    world
+        .order(
+            1,
+            &Order {
+                seconds: 1.2,
+                status: 3,
+                ..Order::default()
+            },
+        )
+        .await;
+    world
+        .run_until(LIMIT, |state| state.jobs[&1].ended_at.is_some())
+        .await;
     let end = world.end(1).unwrap();
-    assert_eq!((end.reason, end.exit_code, end.tasks.failed), (EndReason::Failed, 3, 1));
+    assert_eq!(
+        (end.reason, end.exit_code, end.tasks.failed),
+        (EndReason::Failed, 3, 1)
+    );
     assert_eq!(world.cpu_seconds(1), 2);
-    assert!(world.result(1).await.contains_key("words-0.txt"), "outputs are collected on every end");
+    assert!(
+        world.result(1).await.contains_key("words-0.txt"),
+        "outputs are collected on every end"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn job_should_be_stopped_and_paid_up_to_the_stop_when_it_is_cancelled() {
     let (_directory, world) = world();
-    world.order(1, &Order { seconds: 50.0, ..Order::default() }).await;
-    world.run_until(LIMIT, |state| !state.reports.is_empty()).await;
+    world
+        .order(
+            1,
+            &Order {
+                seconds: 50.0,
+                ..Order::default()
+            },
+        )
+        .await;
+    world
+        .run_until(LIMIT, |state| !state.reports.is_empty())
+        .await;
     world.chain.change(|state| {
         let by = state.block() + 1_000;
         state.jobs.get_mut(&1).unwrap().cancel_by = Some(by);
     });
-    world.run_until(LIMIT, |state| state.jobs[&1].ended_at.is_some()).await;
+    world
+        .run_until(LIMIT, |state| state.jobs[&1].ended_at.is_some())
+        .await;
     let end = world.end(1).unwrap();
     assert_eq!((end.reason, end.tasks.cancelled), (EndReason::Cancelled, 1));
     let rows = world.rows(1).await;
-    assert_eq!(world.cpu_seconds(1), u128::from(2 * (rows[0].elapsed_ms / 1000)));
+    assert_eq!(
+        world.cpu_seconds(1),
+        u128::from(2 * (rows[0].elapsed_ms / 1000))
+    );
     assert!(world.result(1).await.contains_key("words-0.txt"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn job_should_end_as_timed_out_when_it_runs_into_its_limit() {
     let (_directory, world) = world();
-    world.order(1, &Order { seconds: 50.0, walltime: 2, ..Order::default() }).await;
-    world.run_until(LIMIT, |state| state.jobs[&1].ended_at.is_some()).await;
+    world
+        .order(
+            1,
+            &Order {
+                seconds: 50.0,
+                walltime: 2,
+                ..Order::default()
+            },
+        )
+        .await;
+    world
+        .run_until(LIMIT, |state| state.jobs[&1].ended_at.is_some())
+        .await;
     assert_eq!(world.end(1).unwrap().reason, EndReason::TimedOut);
     assert_eq!(world.cpu_seconds(1), 4, "never more than the wall time");
 }
@@ -92,9 +161,29 @@ async fn job_should_end_as_timed_out_when_it_runs_into_its_limit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn job_should_end_as_bad_input_when_an_input_is_missing_or_does_not_open() {
     let (_directory, world) = world();
-    world.order(1, &Order { uploaded: false, ..Order::default() }).await;
-    world.order(2, &Order { good_key: false, ..Order::default() }).await;
-    world.run_until(LIMIT, |state| state.jobs.values().all(|j| j.ended_at.is_some())).await;
+    world
+        .order(
+            1,
+            &Order {
+                uploaded: false,
+                ..Order::default()
+            },
+        )
+        .await;
+    world
+        .order(
+            2,
+            &Order {
+                good_key: false,
+                ..Order::default()
+            },
+        )
+        .await;
+    world
+        .run_until(LIMIT, |state| {
+            state.jobs.values().all(|j| j.ended_at.is_some())
+        })
+        .await;
     for id in [1, 2] {
         let end = world.end(id).unwrap();
         assert_eq!((end.reason, end.tasks.cancelled), (EndReason::BadInput, 1));
@@ -109,47 +198,103 @@ async fn job_should_end_as_bad_input_when_an_input_is_missing_or_does_not_open()
 #[tokio::test(flavor = "multi_thread")]
 async fn job_should_be_declined_when_its_parameters_are_outside_the_schema() {
     let (_directory, world) = world();
-    world.order(1, &Order { seconds: 1_000.0, ..Order::default() }).await;
-    world.run_until(LIMIT, |state| state.jobs[&1].ended_at.is_some()).await;
+    world
+        .order(
+            1,
+            &Order {
+                seconds: 1_000.0,
+                ..Order::default()
+            },
+        )
+        .await;
+    world
+        .run_until(LIMIT, |state| state.jobs[&1].ended_at.is_some())
+        .await;
     assert_eq!((world.done(1, "decline"), world.done(1, "accept")), (1, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn array_should_be_metered_by_task_and_counted() {
     let (_directory, world) = world();
-    world.order(1, &Order { seconds: 1.3, tasks: 3, ..Order::default() }).await;
-    world.run_until(LIMIT, |state| state.jobs[&1].ended_at.is_some()).await;
+    world
+        .order(
+            1,
+            &Order {
+                seconds: 1.3,
+                tasks: 3,
+                ..Order::default()
+            },
+        )
+        .await;
+    world
+        .run_until(LIMIT, |state| state.jobs[&1].ended_at.is_some())
+        .await;
     let end = world.end(1).unwrap();
     assert_eq!((end.reason, end.tasks.done), (EndReason::Completed, 3));
     let rows = world.rows(1).await;
     let all: u64 = rows.iter().map(|r| r.elapsed_ms).sum();
     assert_eq!(world.cpu_seconds(1), u128::from(2 * (all / 1000)));
-    assert_eq!(world.log(1).await, "begin 0\nend 0\nbegin 1\nend 1\nbegin 2\nend 2\n");
+    assert_eq!(
+        world.log(1).await,
+        "begin 0\nend 0\nbegin 1\nend 1\nbegin 2\nend 2\n"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_should_be_lost_when_the_chain_is_silent_for_a_while() {
     let (_directory, world) = world();
-    world.order(1, &Order { seconds: 2.5, ..Order::default() }).await;
-    world.run_until(LIMIT, |state| state.jobs[&1].started_at.is_some()).await;
+    world
+        .order(
+            1,
+            &Order {
+                seconds: 2.5,
+                ..Order::default()
+            },
+        )
+        .await;
+    world
+        .run_until(LIMIT, |state| state.jobs[&1].started_at.is_some())
+        .await;
     // Silent until after the job has ended by itself.
-    world.chain.change(|state| state.silent_until = ve_provider::now_ms() + 4_000);
-    world.run_until(LIMIT, |state| state.jobs[&1].ended_at.is_some()).await;
+    world
+        .chain
+        .change(|state| state.silent_until = ve_provider::now_ms() + 4_000);
+    world
+        .run_until(LIMIT, |state| state.jobs[&1].ended_at.is_some())
+        .await;
     assert_eq!(world.end(1).unwrap().reason, EndReason::Completed);
     let rows = world.rows(1).await;
     assert_eq!(rows.len(), 1);
-    assert_eq!(world.cpu_seconds(1), u128::from(2 * (rows[0].elapsed_ms / 1000)));
+    assert_eq!(
+        world.cpu_seconds(1),
+        u128::from(2 * (rows[0].elapsed_ms / 1000))
+    );
     world.check_reports(1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn job_should_be_stopped_and_removed_when_it_was_given_to_another_cluster() {
     let (_directory, world) = world();
-    world.order(1, &Order { seconds: 50.0, ..Order::default() }).await;
-    world.run_until(LIMIT, |state| state.jobs[&1].started_at.is_some()).await;
-    world.chain.change(|state| state.jobs.get_mut(&1).unwrap().assignment.cluster = 99);
+    world
+        .order(
+            1,
+            &Order {
+                seconds: 50.0,
+                ..Order::default()
+            },
+        )
+        .await;
+    world
+        .run_until(LIMIT, |state| state.jobs[&1].started_at.is_some())
+        .await;
+    world
+        .chain
+        .change(|state| state.jobs.get_mut(&1).unwrap().assignment.cluster = 99);
     let home = world.home(1);
     assert!(home.exists());
     world.run_until(LIMIT, move |_| !home.exists()).await;
-    assert!(world.rows(1).await.is_empty(), "forgotten by the scheduler as well");
+    assert!(
+        world.rows(1).await.is_empty(),
+        "forgotten by the scheduler as well"
+    );
 }

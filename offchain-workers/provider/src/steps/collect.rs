@@ -3,7 +3,6 @@
 use crate::{
     beneath::{private_directory, Beneath, Walk},
     context::Step,
-    failpoints,
     local::LocalJob,
     policy::{Outside, StepError},
     reconcile::Cause,
@@ -221,10 +220,10 @@ impl Step<'_> {
     }
 
     async fn record_end(&self, local: &mut LocalJob, end: JobEnd) -> Result<(), StepError> {
-        failpoints::hit("collect-stored");
+        self.context.passed("collect-stored");
         local.end = Some(end);
         self.context.records.put(local).await?;
-        failpoints::hit("collect-persisted");
+        self.context.passed("collect-persisted");
         Ok(())
     }
 
@@ -250,7 +249,7 @@ impl Step<'_> {
             .await
             .map_err(StepError::unanswered(Outside::Disk))?;
         let header = header.map_err(StepError::unanswered(Outside::Disk))?;
-        failpoints::hit("collect-archived");
+        self.context.passed("collect-archived");
         context
             .artifacts
             .put_blob_file(&header, &paths.sealed)

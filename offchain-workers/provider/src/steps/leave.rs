@@ -2,7 +2,6 @@
 
 use crate::{
     context::{now_ms, Context},
-    failpoints,
     local::LocalJob,
     policy::{Outside, StepError},
     settings::ClusterSettings,
@@ -44,7 +43,7 @@ impl Context {
         };
         local.retired_at = Some(now_ms().saturating_sub(retention));
         self.records.put(&local).await?;
-        failpoints::hit("retired");
+        self.passed("retired");
         Ok(())
     }
 
@@ -54,7 +53,7 @@ impl Context {
         cluster: &ClusterSettings,
         local: LocalJob,
     ) -> Result<(), StepError> {
-        failpoints::hit("clean-before");
+        self.passed("clean-before");
         if let Some(id) = self.find(cluster, &local).await? {
             match cluster.scheduler.forget(&id).await {
                 Ok(()) => {}
@@ -73,7 +72,7 @@ impl Context {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(StepError::unanswered(Outside::Disk)(error)),
         }
-        failpoints::hit("clean-directory-gone");
+        self.passed("clean-directory-gone");
         self.records.remove(local.agreement).await
     }
 }

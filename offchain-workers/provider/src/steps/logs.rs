@@ -3,7 +3,6 @@
 use crate::{
     beneath::Beneath,
     context::{now_ms, Step},
-    failpoints,
     local::LocalJob,
     policy::{Outside, StepError},
 };
@@ -79,7 +78,7 @@ impl Step<'_> {
         if decided.is_none() {
             local.log.until = Some(until);
             context.records.put(local).await?;
-            failpoints::hit("log-intended");
+            self.context.passed("log-intended");
         }
         let binding = Binding::log(context.chain.genesis().0, self.id, local.log.chunk);
         let (header, body) =
@@ -94,7 +93,7 @@ impl Step<'_> {
                 &body,
             )
             .await?;
-        failpoints::hit("log-stored");
+        self.context.passed("log-stored");
         local.log.chunk += 1;
         local.log.offset = until;
         local.log.until = None;

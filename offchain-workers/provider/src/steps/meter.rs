@@ -2,7 +2,6 @@
 
 use crate::{
     context::{now_ms, Step},
-    failpoints,
     local::LocalJob,
     metering::{self, Attempt, Due, Standing},
     policy::{Outside, StepError},
@@ -69,7 +68,7 @@ impl Step<'_> {
         match due {
             Some((due, rows)) => {
                 let hash = self.store_evidence(&due, &rows).await?;
-                failpoints::hit("report-evidence-stored");
+                self.context.passed("report-evidence-stored");
                 local.outgoing = Some(due.with_evidence(hash));
             }
             None if last => local.metered_out = true,
@@ -77,7 +76,7 @@ impl Step<'_> {
         }
         local.reported_at = Some(now_ms());
         context.records.put(local).await?;
-        failpoints::hit(if local.metered_out {
+        self.context.passed(if local.metered_out {
             "metered-out"
         } else {
             "report-persisted"

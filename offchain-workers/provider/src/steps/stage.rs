@@ -3,7 +3,6 @@
 use crate::{
     beneath::private_directory,
     context::{now_ms, Step},
-    failpoints,
     library::Input,
     local::LocalJob,
     policy::{Outside, StepError},
@@ -39,13 +38,13 @@ impl Step<'_> {
                 .await?;
             }
             if index == 0 {
-                failpoints::hit("stage-after-first-input");
+                self.context.passed("stage-after-first-input");
             }
         }
         local.staged = true;
         local.missing_since = None;
         context.records.put(local).await?;
-        failpoints::hit("staged");
+        self.context.passed("staged");
         Ok(())
     }
 

@@ -76,7 +76,10 @@ impl FileChain {
     fn reachable(&self) -> Result<State, ChainError> {
         let state = self.read();
         if now_ms() < state.silent_until {
-            return Err(ChainError::Unreachable { url: "file".into(), reason: "silent".into() });
+            return Err(ChainError::Unreachable {
+                url: "file".into(),
+                reason: "silent".into(),
+            });
         }
         Ok(state)
     }
@@ -176,7 +179,13 @@ impl State {
             return refuse("WalltimeExceeded");
         }
         let most = |component: &Component, ms: u64| {
-            let units = agreement.allocation.per_second.iter().find(|(c, _)| c == component).unwrap().1;
+            let units = agreement
+                .allocation
+                .per_second
+                .iter()
+                .find(|(c, _)| c == component)
+                .unwrap()
+                .1;
             units * u128::from(ms.div_ceil(1000))
         };
         let cumulative = add_quantities(&agreement.cumulative, &report.quantities).unwrap();
@@ -206,7 +215,9 @@ impl State {
         if end.reason == Cancelled && job.cancel_by.is_none() {
             return Err("CancelNotRequested".into());
         }
-        if matches!(end.reason, Completed | Failed | OutOfMemory | TimedOut) && job.started_at.is_none() {
+        if matches!(end.reason, Completed | Failed | OutOfMemory | TimedOut)
+            && job.started_at.is_none()
+        {
             return Err("NotStarted".into());
         }
         if tasks != job.request.resources.array_tasks {
@@ -222,7 +233,9 @@ impl State {
         job.end = Some(end);
         job.ended_at = Some(block);
         if let Some(agreement) = self.agreements.get_mut(&id) {
-            agreement.state = AgreementState::Ended { release_at: block + 20 };
+            agreement.state = AgreementState::Ended {
+                release_at: block + 20,
+            };
         }
         Ok(())
     }
@@ -230,10 +243,22 @@ impl State {
     fn apply(&mut self, batch: &Batch) -> Outcomes {
         let outcomes: Outcomes = match batch.clone() {
             Batch::Accept(jobs) => jobs.into_iter().map(|job| self.accept(job)).collect(),
-            Batch::Decline(items) => items.into_iter().map(|(job, _)| self.decline(job)).collect(),
-            Batch::Update(items) => items.into_iter().map(|(job, to)| self.update(job, to)).collect(),
-            Batch::Report(items) => items.into_iter().map(|(job, report)| self.report(job, &report)).collect(),
-            Batch::Complete(items) => items.into_iter().map(|(job, end)| self.complete(job, end)).collect(),
+            Batch::Decline(items) => items
+                .into_iter()
+                .map(|(job, _)| self.decline(job))
+                .collect(),
+            Batch::Update(items) => items
+                .into_iter()
+                .map(|(job, to)| self.update(job, to))
+                .collect(),
+            Batch::Report(items) => items
+                .into_iter()
+                .map(|(job, report)| self.report(job, &report))
+                .collect(),
+            Batch::Complete(items) => items
+                .into_iter()
+                .map(|(job, end)| self.complete(job, end))
+                .collect(),
         };
         for (job, outcome) in batch.jobs().into_iter().zip(&outcomes) {
             self.calls.push((batch.name().into(), job, outcome.clone()));
@@ -274,14 +299,24 @@ impl Snapshot for FileSnapshot {
     async fn timestamp(&self) -> Result<Moment, ChainError> {
         Ok(now_ms())
     }
-    async fn open_jobs(&self, cluster: ClusterId) -> Result<Vec<(AgreementId, ChainJob)>, ChainError> {
-        let open = self.0.jobs.iter().filter(|(_, j)| j.ended_at.is_none() && j.assignment.cluster == cluster);
+    async fn open_jobs(
+        &self,
+        cluster: ClusterId,
+    ) -> Result<Vec<(AgreementId, ChainJob)>, ChainError> {
+        let open = self
+            .0
+            .jobs
+            .iter()
+            .filter(|(_, j)| j.ended_at.is_none() && j.assignment.cluster == cluster);
         Ok(open.map(|(id, job)| (*id, job.clone())).collect())
     }
     async fn job(&self, id: AgreementId) -> Result<Option<ChainJob>, ChainError> {
         Ok(self.0.jobs.get(&id).cloned())
     }
-    async fn agreement(&self, id: AgreementId) -> Result<Option<Agreement<AccountId32>>, ChainError> {
+    async fn agreement(
+        &self,
+        id: AgreementId,
+    ) -> Result<Option<Agreement<AccountId32>>, ChainError> {
         Ok(self.0.agreements.get(&id).cloned())
     }
     async fn plan(&self, _: PlanId) -> Result<Option<(ProviderId, PricePlan)>, ChainError> {

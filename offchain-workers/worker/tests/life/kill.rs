@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::watch;
+use ve_provider::failpoints::{dying_at, unobserved};
 use virtengine_primitives::hpc::EndReason;
 
 const DIRECTORY: &str = "VE_TEST_WORLD";
@@ -18,11 +19,12 @@ const JOB: u64 = 77;
 #[ignore = "run by the kill tests as a process of its own"]
 async fn worker_process() {
     let world = World::at(Path::new(&std::env::var(DIRECTORY).unwrap()));
-    if let Ok(failpoint) = std::env::var(FAILPOINT) {
-        assert!(ve_provider::failpoints::arm(&failpoint, 1));
-    }
+    let observer = match std::env::var(FAILPOINT) {
+        Ok(failpoint) => dying_at(&failpoint, 1).unwrap(),
+        Err(_) => unobserved(),
+    };
     let (tell, stop) = watch::channel(false);
-    let (role, _) = world.role().await;
+    let role = world.role(observer).await;
     let working = tokio::spawn(role.run(stop));
     while !world.root.join("stop").exists() {
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -34,7 +36,13 @@ async fn worker_process() {
 fn spawn(world: &World, failpoint: Option<&str>) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
-        .args(["--exact", "kill::worker_process", "--ignored", "--nocapture", "--test-threads=1"])
+        .args([
+            "--exact",
+            "kill::worker_process",
+            "--ignored",
+            "--nocapture",
+            "--test-threads=1",
+        ])
         .env(DIRECTORY, &world.root)
         .stdout(Stdio::null())
         .stderr(Stdio::null());
@@ -50,7 +58,10 @@ async fn dies(child: &mut Child, limit: Duration) -> bool {
     while begun.elapsed() < limit {
         if let Some(status) = child.try_wait().unwrap() {
             use std::os::unix::process::ExitStatusExt;
-            assert!(status.signal().is_some(), "it was to be killed, not to end: {status}");
+            assert!(
+                status.signal().is_some(),
+                "it was to be killed, not to end: {status}"
+            );
             return true;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -61,7 +72,15 @@ async fn dies(child: &mut Child, limit: Duration) -> bool {
 async fn survive(failpoint: &'static str) {
     let directory = tempfile::tempdir().unwrap();
     let world = World::create(directory.path());
-    world.order(JOB, &Order { seconds: 1.6, ..Order::default() }).await;
+    world
+        .order(
+            JOB,
+            &Order {
+                seconds: 1.6,
+                ..Order::default()
+            },
+        )
+        .await;
     let mut first = spawn(&world, Some(failpoint));
     let died = dies(&mut first, Duration::from_secs(40)).await;
     if !died {
@@ -82,7 +101,11 @@ async fn survive(failpoint: &'static str) {
         if state.jobs[&JOB].ended_at.is_some() && !world.home(JOB).exists() {
             break;
         }
-        assert!(begun.elapsed() < Duration::from_secs(60), "{failpoint}: {:?}", state.calls);
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "{failpoint}: {:?}",
+            state.calls
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     std::fs::write(world.root.join("stop"), "").unwrap();
@@ -100,9 +123,17 @@ async fn survive(failpoint: &'static str) {
         let expected = u128::from(2 * (rows[0].elapsed_ms / 1000));
         assert_eq!(world.cpu_seconds(JOB), expected, "{failpoint}: exact usage");
     }
-    assert_eq!(world.cpu_seconds(JOB), 2, "{failpoint}: a job of 1.6 s is one second on two processors");
+    assert_eq!(
+        world.cpu_seconds(JOB),
+        2,
+        "{failpoint}: a job of 1.6 s is one second on two processors"
+    );
     world.check_reports(JOB).await;
-    assert_eq!(world.result(JOB).await["words-0.txt"], world.words().as_bytes(), "{failpoint}");
+    assert_eq!(
+        world.result(JOB).await["words-0.txt"],
+        world.words().as_bytes(),
+        "{failpoint}"
+    );
     assert_eq!(world.log(JOB).await, "begin 0\nend 0\n", "{failpoint}");
 }
 
@@ -113,6 +144,9 @@ async fn nothing_should_be_lost_or_doubled_when_the_worker_dies_at_any_named_ste
     let tasks = futures::stream::iter(names)
         .map(|name| async move { (name, tokio::spawn(survive(name)).await) })
         .buffer_unordered(4);
-    let failed: Vec<_> = tasks.filter_map(|(name, r)| async move { r.is_err().then_some(name) }).collect().await;
+    let failed: Vec<_> = tasks
+        .filter_map(|(name, r)| async move { r.is_err().then_some(name) })
+        .collect()
+        .await;
     assert!(failed.is_empty(), "killed at {failed:?}");
 }

@@ -12,8 +12,10 @@ use std::{
 use tokio::sync::watch;
 use ve_envelope::{open, seal, seal_with_key, Binding, SecretKey};
 use ve_provider::{
-    now_ms, reconcile::Intervals, Artifacts, ClusterSettings, Context, Health, Library, Metrics, Records, Role,
-    Settings,
+    failpoints::{unobserved, Observer},
+    now_ms,
+    reconcile::Intervals,
+    Artifacts, ClusterSettings, Context, Health, Library, Metrics, Records, Role, Settings,
 };
 use ve_slurm::{LocalConfig, LocalScheduler, Lookup, Scheduler};
 use ve_store::Database;
@@ -42,7 +44,14 @@ pub struct Order {
 
 impl Default for Order {
     fn default() -> Self {
-        Self { seconds: 1.5, status: 0, tasks: 1, walltime: 60, uploaded: true, good_key: true }
+        Self {
+            seconds: 1.5,
+            status: 0,
+            tasks: 1,
+            walltime: 60,
+            uploaded: true,
+            good_key: true,
+        }
     }
 }
 
@@ -56,7 +65,10 @@ fn secret(path: &Path) -> SecretKey {
 
 impl World {
     pub fn at(root: &Path) -> Self {
-        Self { root: root.to_owned(), chain: FileChain(root.to_owned()) }
+        Self {
+            root: root.to_owned(),
+            chain: FileChain(root.to_owned()),
+        }
     }
 
     /// A world without jobs.
@@ -95,20 +107,35 @@ impl World {
             min_score: 0,
             custom_scripts: false,
         };
-        let rate = Rate { component: Component::CpuSeconds, price_per_million: 1_000_000 };
+        let rate = Rate {
+            component: Component::CpuSeconds,
+            price_per_million: 1_000_000,
+        };
         let state = State {
             born: now_ms(),
             jobs: Default::default(),
             agreements: Default::default(),
             reports: Vec::new(),
             keys,
-            plan: PricePlan { asset: AssetKind::Native, rates: vec![rate].try_into().unwrap(), minimum_charge: 0 },
-            cluster: Cluster { provider: 0, spec, state: ClusterState::Open, open_jobs: 0 },
+            plan: PricePlan {
+                asset: AssetKind::Native,
+                rates: vec![rate].try_into().unwrap(),
+                minimum_charge: 0,
+            },
+            cluster: Cluster {
+                provider: 0,
+                spec,
+                state: ClusterState::Open,
+                open_jobs: 0,
+            },
             template,
             calls: Vec::new(),
             silent_until: 0,
         };
-        Self { root: root.to_owned(), chain: FileChain::create(root, &state) }
+        Self {
+            root: root.to_owned(),
+            chain: FileChain::create(root, &state),
+        }
     }
 
     pub fn artifacts(&self) -> ve_store::Artifacts {
@@ -127,13 +154,18 @@ impl World {
     pub async fn order(&self, id: AgreementId, order: &Order) {
         let artifacts = self.artifacts();
         let words = self.words();
-        let (key, _, body) = seal_with_key(words.as_bytes(), &Binding::input(GENESIS, &CUSTOMER, 0)).unwrap();
+        let (key, _, body) =
+            seal_with_key(words.as_bytes(), &Binding::input(GENESIS, &CUSTOMER, 0)).unwrap();
         let hash = blake2_256(&body);
         let length = body.len() as u64;
         if order.uploaded {
             artifacts.put_blob(body).await.unwrap();
         }
-        let key = if order.good_key { *key.to_bytes() } else { [9; 32] };
+        let key = if order.good_key {
+            *key.to_bytes()
+        } else {
+            [9; 32]
+        };
         let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
         let payload = serde_json::json!({
             "version": 1,
@@ -177,7 +209,12 @@ impl World {
                 start_within: 10_000,
                 end_by: block + 100_000,
             };
-            let assignment = Candidate { cluster: CLUSTER, partition: 0, plan: 0, cost: 1_000_000 };
+            let assignment = Candidate {
+                cluster: CLUSTER,
+                partition: 0,
+                plan: 0,
+                cost: 1_000_000,
+            };
             let job = Job {
                 customer: AccountId32::new(CUSTOMER),
                 request,
@@ -224,7 +261,7 @@ impl World {
     }
 
     /// The role, as the binary puts it together, over this world.
-    pub async fn role(&self) -> (Role, Arc<Registry>) {
+    pub async fn role(&self, observer: Observer) -> Role {
         let registry = Registry::new();
         let metrics = Metrics::register(&registry).unwrap();
         let settings = Settings {
@@ -235,7 +272,12 @@ impl World {
                 custom_scripts: false,
                 partitions: false,
             }],
-            intervals: Intervals { report: 400, log: 200, cancel: 1_000, retention: 1_500 },
+            intervals: Intervals {
+                report: 400,
+                log: 200,
+                cancel: 1_000,
+                retention: 1_500,
+            },
             poll: Duration::from_millis(200),
             input_grace: Duration::from_millis(800),
             parallel: 8,
@@ -253,18 +295,23 @@ impl World {
             settings,
             metrics,
             health: Health::default(),
+            observer,
         };
-        (Role::new(context), Arc::new(registry))
+        Role::new(context)
     }
 
     /// Runs the role in this process until `done`, at most `limit`.
     pub async fn run_until(&self, limit: Duration, done: impl Fn(&State) -> bool) {
         let (tell, stop) = watch::channel(false);
-        let (role, _) = self.role().await;
+        let role = self.role(unobserved()).await;
         let working = tokio::spawn(role.run(stop));
         let begun = std::time::Instant::now();
         while !done(&self.chain.read()) {
-            assert!(begun.elapsed() < limit, "not done in time: {:?}", self.chain.read().calls);
+            assert!(
+                begun.elapsed() < limit,
+                "not done in time: {:?}",
+                self.chain.read().calls
+            );
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         tell.send(true).unwrap();
@@ -300,18 +347,30 @@ impl World {
     /// Opens the result of a job with the customer's key and unpacks it; file contents by path.
     pub async fn result(&self, id: AgreementId) -> std::collections::BTreeMap<String, Vec<u8>> {
         let header = self.end(id).unwrap().result.expect("a result");
-        let body = self.artifacts().get_blob(&header.hash.0, header.length).await.unwrap();
+        let body = self
+            .artifacts()
+            .get_blob(&header.hash.0, header.length)
+            .await
+            .unwrap();
         let customer = secret(&self.root.join("customer.key"));
         let tar = open(&header, &body, &customer, &Binding::result(GENESIS, id)).unwrap();
         let out = tempfile::tempdir_in(&self.root).unwrap();
         std::fs::write(out.path().join("r.tar"), tar).unwrap();
-        let status = std::process::Command::new("tar").args(["-xf", "r.tar"]).current_dir(out.path()).status();
+        let status = std::process::Command::new("tar")
+            .args(["-xf", "r.tar"])
+            .current_dir(out.path())
+            .status();
         assert!(status.unwrap().success());
         std::fs::read_dir(out.path())
             .unwrap()
             .map(|e| e.unwrap())
             .filter(|e| e.file_name() != "r.tar")
-            .map(|e| (e.file_name().into_string().unwrap(), std::fs::read(e.path()).unwrap()))
+            .map(|e| {
+                (
+                    e.file_name().into_string().unwrap(),
+                    std::fs::read(e.path()).unwrap(),
+                )
+            })
             .collect()
     }
 
@@ -321,7 +380,9 @@ impl World {
         let mut text = Vec::new();
         for chunk in 0.. {
             let path = ve_store::Artifacts::log_path(&GENESIS, id, chunk);
-            let Some(bytes) = self.artifacts().get(&path, 1 << 24).await.unwrap() else { break };
+            let Some(bytes) = self.artifacts().get(&path, 1 << 24).await.unwrap() else {
+                break;
+            };
             let (header, body) = ve_envelope::frame::from_bytes(&bytes).unwrap();
             text.extend(open(&header, body, &customer, &Binding::log(GENESIS, id, chunk)).unwrap());
         }
@@ -335,11 +396,21 @@ impl World {
         for (n, (_, report)) in reports.iter().filter(|(job, _)| *job == id).enumerate() {
             assert_eq!(report.sequence as usize, n + 1);
             let path = ve_store::Artifacts::evidence_path(&GENESIS, id, report.sequence.into());
-            let bytes = self.artifacts().get(&path, 1 << 20).await.unwrap().expect("evidence");
+            let bytes = self
+                .artifacts()
+                .get(&path, 1 << 20)
+                .await
+                .unwrap()
+                .expect("evidence");
             let (header, body) = ve_envelope::frame::from_bytes(&bytes).unwrap();
             let binding = Binding::evidence(GENESIS, id, report.sequence.into());
             let rows = open(&header, body, &customer, &binding).unwrap();
-            assert_eq!(blake2_256(&rows), report.evidence, "evidence of report {}", n + 1);
+            assert_eq!(
+                blake2_256(&rows),
+                report.evidence,
+                "evidence of report {}",
+                n + 1
+            );
             let text: serde_json::Value = serde_json::from_slice(&rows[32..]).unwrap();
             assert_eq!(text["agreement"], id);
         }
@@ -348,12 +419,17 @@ impl World {
     /// Cpu-seconds on chain.
     pub fn cpu_seconds(&self, id: AgreementId) -> u128 {
         let all = &self.chain.read().agreements[&id].cumulative;
-        all.iter().find(|(c, _)| *c == Component::CpuSeconds).map_or(0, |(_, q)| *q)
+        all.iter()
+            .find(|(c, _)| *c == Component::CpuSeconds)
+            .map_or(0, |(_, q)| *q)
     }
 
     /// Items that the chain did, by call.
     pub fn done(&self, id: AgreementId, call: &str) -> usize {
         let calls = self.chain.read().calls;
-        calls.iter().filter(|(name, job, outcome)| name == call && *job == id && outcome.is_ok()).count()
+        calls
+            .iter()
+            .filter(|(name, job, outcome)| name == call && *job == id && outcome.is_ok())
+            .count()
     }
 }
