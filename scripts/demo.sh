@@ -67,7 +67,7 @@ run ve money "$job"
 
 month=$(date -u +%Y-%m)
 run ve invoice show "$month"
-ve invoice show "$month" --json >"$dir/invoice.json"
+ve invoice show "$month" -o "$dir/invoice.json"
 run ve invoice verify "$month" --line 1 --file "$dir/invoice.json"
 step "changing one digit of line 1"
 python3 - "$dir" <<'PY'

@@ -17,8 +17,8 @@ if ! [ -x "$bencher" ] || ! "$bencher" --version | grep -q "$version"; then
   CARGO_TARGET_DIR=$tools/target cargo install frame-omni-bencher --version "$version" --locked --root "$tools" 2>&1 | tail -n 1
 fi
 build "building the runtime with its benchmarks" "measuring" \
-  build --locked -p virtengine-runtime --release --features runtime-benchmarks
-wasm=$(target_dir)/release/wbuild/virtengine-runtime/virtengine_runtime.wasm
+  build --locked -p virtengine-runtime --features runtime-benchmarks
+wasm=$(target_dir)/debug/wbuild/virtengine-runtime/virtengine_runtime.wasm
 
 pallets=("$@")
 if [ ${#pallets[@]} = 0 ]; then
