@@ -51,6 +51,9 @@ pub struct Global {
     /// Print JSON instead of tables
     #[arg(long, global = true)]
     pub json: bool,
+    /// Return when a call is in a block instead of when that block is final: sooner, but it may still be undone
+    #[arg(long, global = true, env = "VE_INCLUDED", value_parser = clap::builder::FalseyValueParser::new())]
+    pub included: bool,
 }
 
 /// What to do.

@@ -19,6 +19,7 @@ pub struct Context {
     pub config: Config,
     /// Whether programs read the output.
     pub json: bool,
+    until: Until,
     keystore: Keystore,
     passphrase_file: Option<std::path::PathBuf>,
     chain: OnceCell<Chain>,
@@ -38,6 +39,7 @@ impl Context {
         Ok(Self {
             keystore: Keystore::new(&config.keystore),
             json: global.json,
+            until: if global.included { Until::Included } else { Until::Finalized },
             passphrase_file: global.passphrase_file.clone(),
             chain: OnceCell::new(),
             config,
@@ -185,7 +187,7 @@ impl Context {
         let bar = crate::ui::spinner(format!("sending {}", call.title()));
         let shown = bar.clone();
         let outcome = submitter
-            .submit_until(call, Until::Finalized, move |progress| match progress {
+            .submit_until(call, self.until, move |progress| match progress {
                 Progress::Sent(_) => shown.set_message("waiting for a block"),
                 Progress::Included(head) => {
                     shown.set_message(format!("in block {}, waiting for finality", head.number))

@@ -118,7 +118,7 @@ fn development() -> RuntimeGenesisConfig {
         authorities: vec![(Sr25519Keyring::Alice, Ed25519Keyring::Alice)],
         slot_duration: 1_000,
         epoch_length: 60,
-        dispute_window: 20,
+        dispute_window: 10,
     })
 }
 
