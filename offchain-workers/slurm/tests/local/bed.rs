@@ -231,6 +231,16 @@ pub fn dying_at(step: &str) -> Observer {
     })
 }
 
+/// Takes its time for every record.
+pub fn slow() -> Observer {
+    Arc::new(|now: Step| {
+        if now == Step::Writing {
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        Ok(())
+    })
+}
+
 /// Says that the disk is full as long as a file exists.
 pub fn full_while(path: PathBuf) -> Observer {
     Arc::new(move |now: Step| {

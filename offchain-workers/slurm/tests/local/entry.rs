@@ -6,7 +6,7 @@ use ve_slurm::{
     local::unobserved, shim, LocalConfig, LocalScheduler, Scheduler, SchedulerJobId, SubmitSpec,
 };
 
-use crate::bed::{dying_at, full_while, shim_command};
+use crate::bed::{dying_at, full_while, shim_command, slow};
 
 /// What follows a word on the command line.
 fn after(word: &str) -> Option<Vec<OsString>> {
@@ -15,7 +15,7 @@ fn after(word: &str) -> Option<Vec<OsString>> {
     Some(args.collect())
 }
 
-/// `shim <order> <job directory> …`, where the order is `die=<step>` or `full=<file>`.
+/// `shim <order> <job directory> …`, where the order is `slow`, `die=<step>` or `full=<file>`.
 #[test]
 fn shim() {
     let Some(args) = after("shim") else { return };
@@ -24,6 +24,7 @@ fn shim() {
     let observer = match order.split_once('=') {
         Some(("die", step)) => dying_at(step),
         Some(("full", path)) => full_while(PathBuf::from(path)),
+        _ if order == "slow" => slow(),
         _ => unobserved(),
     };
     std::process::exit(shim::main_observed(rest.to_vec(), observer));

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -15,7 +16,7 @@ use ve_slurm::{
     EndState, LocalScheduler, Lookup, Scheduler, SchedulerJobId, Status, SubmitSpec,
 };
 
-use crate::bed::LocalBed;
+use crate::bed::{shim_command, LocalBed};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -340,4 +341,86 @@ async fn job_should_move_to_another_attempt_when_the_machine_goes_down_politely(
         }
     }
     bed.assert_quiet();
+}
+
+/// Starts a shim as a client would that decided to and then died.
+fn start_shim(bed: &LocalBed, spec: &SubmitSpec, order: &str, attempt: &str) -> Child {
+    let shim = shim_command(order);
+    Command::new(shim.program)
+        .args(shim.args)
+        .arg(bed.job_dir(spec))
+        .args(["start", attempt])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("shim")
+}
+
+#[tokio::test]
+async fn job_should_run_once_when_many_shims_are_started_for_it() {
+    let bed = LocalBed::new();
+    let spec = bed.counted("sleep 0.3");
+    assert!(bed.in_other_process("submit", &spec, &Step::Persisted.name()));
+    // Slow ones, so that all are between the decision and the record at the same time.
+    let shims: Vec<_> = (0..4)
+        .map(|_| start_shim(&bed, &spec, "slow", "1"))
+        .collect();
+    for mut shim in shims {
+        assert!(shim.wait().expect("ended").success());
+    }
+    let client = bed.local();
+    let end = wait_end(&client, &id(&spec), PATIENCE)
+        .await
+        .map_err(|f| f.0);
+    assert_eq!(end, Ok(EndState::Completed));
+    bed.assert_quiet();
+    assert_eq!(bed.runs(&spec), 1);
+    assert_eq!(client.attempts(&id(&spec)).await.map(|r| r.len()), Ok(1));
+}
+
+#[tokio::test]
+async fn shim_should_start_nothing_when_its_attempt_is_not_due() {
+    let bed = LocalBed::new();
+    let run = |spec: &SubmitSpec, attempt: &str| {
+        let ended = start_shim(&bed, spec, "live", attempt).wait();
+        assert!(ended.expect("ended").success());
+    };
+    // Before the first attempt.
+    // The script itself dies with its shim; anything else would wait for the next client.
+    let mut spec = bed.counted("exec sleep 300");
+    spec.requeue = true;
+    assert!(bed.in_other_process("submit", &spec, &Step::Persisted.name()));
+    run(&spec, "2");
+    bed.assert_quiet();
+    // After an attempt that nobody has declared lost yet.
+    run(&spec, "1");
+    wait_file(&spec.work_dir.join("runs"), PATIENCE)
+        .await
+        .map_err(|f| f.0)
+        .expect("runs");
+    bed.signal_shim(&spec, 1, Signal::SIGKILL);
+    bed.assert_quiet();
+    run(&spec, "1");
+    run(&spec, "2");
+    bed.assert_quiet();
+    assert_eq!(bed.runs(&spec), 1);
+    // After a cancellation that nobody has looked at yet.
+    let lost = spec;
+    let spec = bed.counted("sleep 300");
+    assert!(bed.in_other_process("submit", &spec, &Step::Persisted.name()));
+    assert!(bed.in_other_process("cancel", &spec, &Step::CancelPersisted.name()));
+    run(&spec, "1");
+    bed.assert_quiet();
+    assert_eq!(bed.runs(&spec), 0);
+    let client = bed.local();
+    // Due for another attempt as soon as a client looks at it.
+    client.cancel(&id(&lost)).await.expect("cancelled");
+    assert_eq!(
+        client.status(&id(&spec)).await,
+        Status::Ended(EndState::Cancelled)
+    );
+    // After the end.
+    run(&spec, "1");
+    bed.assert_quiet();
+    assert_eq!(bed.runs(&spec), 0);
 }
