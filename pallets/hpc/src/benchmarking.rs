@@ -16,7 +16,7 @@ use frame_support::{
     BoundedVec,
 };
 use frame_system::RawOrigin;
-use sp_runtime::traits::{BlockNumberProvider, Bounded};
+use sp_runtime::traits::BlockNumberProvider;
 use virtengine_primitives::{
     billing::Fault,
     hpc::*,
@@ -325,7 +325,7 @@ mod benchmarks {
         let id = ids[0];
         // Ended without an agreement, as it is when billing has pruned it: the job moves to a number that billing
         // never heard of.
-        let gone = AgreementId::max_value();
+        let gone = AgreementId::MAX;
         let mut job = Jobs::<T>::take(id).unwrap();
         Deadlines::<T>::remove(job.deadline, id);
         job.state = JobState::Ended(EndReason::Expired);

@@ -228,13 +228,22 @@ pub fn sealed_to(who: &[AccountId]) -> EnvelopeHeader {
 
 impl EnvelopePolicy<AccountId> for Double {
     fn ensure_sealed_to(header: &EnvelopeHeader, required: &[AccountId]) -> DispatchResult {
-        ensure!(header.is_well_formed(), "malformed envelope");
-        let opens = |who: &AccountId| {
-            !Revoked::contains_key(key_of(*who))
-                && header.recipients.iter().any(|r| r.key == key_of(*who))
-        };
-        ensure!(required.iter().all(opens), "not a recipient");
+        let able = Self::who_can_open(header)?;
+        ensure!(
+            required.iter().all(|who| able.contains(who)),
+            "not a recipient"
+        );
         Ok(())
+    }
+    fn who_can_open(header: &EnvelopeHeader) -> Result<Vec<AccountId>, DispatchError> {
+        ensure!(header.is_well_formed(), "malformed envelope");
+        let unrevoked = header
+            .recipients
+            .iter()
+            .filter(|r| !Revoked::contains_key(r.key));
+        Ok(unrevoked
+            .map(|r| u64::from_le_bytes(r.key[..8].try_into().unwrap()))
+            .collect())
     }
     #[cfg(feature = "runtime-benchmarks")]
     fn benchmark_header(required: &[AccountId]) -> EnvelopeHeader {
@@ -311,6 +320,9 @@ impl ProviderRegistry<AccountId> for Double {
         let id = Organisations::iter_keys().max().unwrap_or_default() + 1;
         Balances::set_balance(owner, ENDOWMENT);
         organise(id, *owner, *worker);
+        // Enough for a batch of acceptances.
+        <Balances as Mutate<_>>::mint_into(&BONDS, 99 * BOND).unwrap();
+        Organisations::mutate_extant(id, |o| o.free += 99 * BOND);
         id
     }
 }

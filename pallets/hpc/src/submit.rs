@@ -12,7 +12,7 @@ use virtengine_primitives::{
     billing::Allocation,
     hpc::*,
     traits::{AccountStanding, Billing, EnvelopePolicy, IdentityScore, ProviderRegistry},
-    AgreementId, BlockNumber, ClusterId, ProviderId,
+    AgreementId, BlockNumber, ClusterId,
 };
 
 impl<T: Config> Pallet<T> {
@@ -83,13 +83,13 @@ impl<T: Config> Pallet<T> {
     ) -> Result<Vec<Candidate>, DispatchError> {
         T::Accounts::ensure_active(customer)?;
         Self::ensure_well_formed(request)?;
-        T::Envelopes::ensure_sealed_to(&request.payload, &[])?;
+        let able = T::Envelopes::who_can_open(&request.payload)?;
         let allocation = Self::allocation(request)?;
         let score = T::Identity::score(customer);
         let mut eligible = Vec::new();
         let mut furthest = None;
         for (cluster, partition) in &request.candidates {
-            match Self::judge(request, &allocation, score, *cluster, *partition) {
+            match Self::judge(request, &allocation, score, &able, *cluster, *partition) {
                 Ok(candidate) => eligible.push(candidate),
                 Err(refusal) => furthest = furthest.max(Some(refusal)),
             }
@@ -152,6 +152,7 @@ impl<T: Config> Pallet<T> {
         request: &JobRequest,
         allocation: &Allocation,
         score: u8,
+        able: &[T::AccountId],
         id: ClusterId,
         index: u8,
     ) -> Result<Candidate, Refusal> {
@@ -164,7 +165,9 @@ impl<T: Config> Pallet<T> {
         if cost > request.ceiling {
             return Err(Refusal::CeilingBelowQuote);
         }
-        if !Self::is_readable(request, cluster.provider) {
+        // Keys that a provider reads with are registered by its owner or by a hot key: either will do.
+        let mut readers = T::Providers::readers(cluster.provider).into_iter();
+        if !readers.any(|reader| able.contains(&reader)) {
             return Err(Refusal::PayloadNotReadable);
         }
         Self::ensure_room(&cluster)?;
@@ -173,13 +176,6 @@ impl<T: Config> Pallet<T> {
             partition: index,
             plan: partition.plan,
             cost,
-        })
-    }
-
-    /// Whether the provider's owner or one of its hot keys registered a key that the payload is sealed to.
-    fn is_readable(request: &JobRequest, provider: ProviderId) -> bool {
-        T::Providers::readers(provider).iter().any(|reader| {
-            T::Envelopes::ensure_sealed_to(&request.payload, core::slice::from_ref(reader)).is_ok()
         })
     }
 

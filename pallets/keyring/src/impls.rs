@@ -1,12 +1,12 @@
 //! What the calls do, and the policy that other pallets ask.
 
 use crate::*;
-use alloc::collections::BTreeSet;
+use alloc::{collections::BTreeSet, vec::Vec};
 use frame_support::{
     ensure,
     traits::{Consideration, Get},
 };
-use sp_runtime::{traits::BlockNumberProvider, DispatchResult};
+use sp_runtime::{traits::BlockNumberProvider, DispatchError, DispatchResult};
 use virtengine_primitives::{
     envelope::{key_id, EnvelopeHeader},
     traits::EnvelopePolicy,
@@ -101,6 +101,15 @@ impl<T: Config> Pallet<T> {
 
 impl<T: Config> EnvelopePolicy<T::AccountId> for Pallet<T> {
     fn ensure_sealed_to(header: &EnvelopeHeader, required: &[T::AccountId]) -> DispatchResult {
+        let able = Self::who_can_open(header)?;
+        ensure!(
+            required.iter().all(|who| able.contains(who)),
+            Error::<T>::RecipientMissing
+        );
+        Ok(())
+    }
+
+    fn who_can_open(header: &EnvelopeHeader) -> Result<Vec<T::AccountId>, DispatchError> {
         ensure!(header.is_well_formed(), Error::<T>::MalformedEnvelope);
         let mut able = BTreeSet::new();
         for recipient in &header.recipients {
@@ -109,11 +118,7 @@ impl<T: Config> EnvelopePolicy<T::AccountId> for Pallet<T> {
                 able.insert(entry.owner);
             }
         }
-        ensure!(
-            required.iter().all(|who| able.contains(who)),
-            Error::<T>::RecipientMissing
-        );
-        Ok(())
+        Ok(able.into_iter().collect())
     }
 
     #[cfg(feature = "runtime-benchmarks")]

@@ -33,6 +33,9 @@ pub trait EnvelopePolicy<AccountId> {
 	/// Fails unless the header is well formed, every recipient key is registered, and each account in `required`
 	/// has at least one unrevoked key among the recipients.
 	fn ensure_sealed_to(header: &EnvelopeHeader, required: &[AccountId]) -> DispatchResult;
+	/// The accounts that can open it: owners of the unrevoked keys among the recipients, each once. Fails unless the
+	/// header is well formed and every recipient key is registered. For asking about many accounts at once.
+	fn who_can_open(header: &EnvelopeHeader) -> Result<alloc::vec::Vec<AccountId>, DispatchError>;
 	/// Registers a key for each account and returns a header sealed to them, padded to the most recipients.
 	#[cfg(feature = "runtime-benchmarks")]
 	fn benchmark_header(required: &[AccountId]) -> EnvelopeHeader;
