@@ -200,18 +200,33 @@ fn typed(text: &str, schema: &Value) -> Value {
     }
 }
 
-/// Whole numbers written with a fraction of zero become whole: programs read "5000", not "5000.0".
+/// One way to write a number: whole ones without a fraction (programs read "5000", not "5000.0"), others as the nearest
+/// 64-bit float. What is no such number stays as it is and is refused by [`unspeakable`] or by its bounds.
 fn normalise(value: &mut Value, schema: &Value) {
-    if schema.get("type").and_then(Value::as_str) == Some("integer") {
-        if let Some(float) = value
-            .as_f64()
-            .filter(|f| value.is_f64() && f.fract() == 0.0 && f.abs() < 9e15)
-        {
-            *value = Value::from(float as i64);
+    let kind = schema.get("type").and_then(Value::as_str);
+    if value.is_number() {
+        let whole = value.as_i64().or_else(|| {
+            let float = value.as_f64()?;
+            (float.fract() == 0.0 && float.abs() < 9e15).then_some(float as i64)
+        });
+        match (kind, whole, value.as_f64()) {
+            (Some("integer"), Some(whole), _) => *value = Value::from(whole),
+            (Some("number"), _, Some(float)) if float.is_finite() => *value = Value::from(float),
+            _ => {}
         }
     }
     if let (Some(items), Some(item)) = (value.as_array_mut(), schema.get("items")) {
         items.iter_mut().for_each(|v| normalise(v, item));
+    }
+}
+
+/// Whether a value holds a number that no 64-bit float comes near.
+fn is_beyond_floats(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.as_f64().is_none_or(|f| !f.is_finite()),
+        Value::Array(items) => items.iter().any(is_beyond_floats),
+        Value::Object(map) => map.values().any(is_beyond_floats),
+        _ => false,
     }
 }
 
@@ -239,6 +254,10 @@ pub(crate) fn unspeakable(map: &Map<String, Value>) -> Vec<ParameterError> {
                 "holds a NUL character",
                 "remove it",
             ));
+        }
+        if is_beyond_floats(value) {
+            let remedy = "give a number that a 64-bit float can hold";
+            errors.push(ParameterError::new(name, "is too large", remedy));
         }
         if value
             .as_str()
@@ -346,6 +365,10 @@ impl Template {
             }
         }
         errors.extend(unspeakable(&map));
+        // With such a number the schema cannot be asked: where numbers keep their text, its validator panics.
+        if map.values().any(is_beyond_floats) {
+            return Err(ParameterErrors(errors));
+        }
         let instance = Value::Object(map);
         for error in self.validator().iter_errors(&instance) {
             let path = error.instance_path().to_string();

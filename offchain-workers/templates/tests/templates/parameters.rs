@@ -1,5 +1,29 @@
 use super::*;
+use proptest::prelude::*;
 use serde_json::{json, Value};
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn validation_should_answer_whatever_it_is_given(
+        name in prop::sample::select(vec!["steps", "alpha", "size", "x", ""]),
+        text in prop_oneof![
+            "-?[0-9]{1,40}(\\.[0-9]{1,40})?([eE][+-]?[0-9]{1,5})?", "\\PC{0,20}", "\\[[0-9,.e]{0,20}\\]",
+            "\\{\"[a-z]\":[0-9]{1,400}\\}", "null|true|false|\\[\\]|\\[\\[1e999\\]\\]",
+        ],
+    ) {
+        static LIBRARY: std::sync::LazyLock<Library> = std::sync::LazyLock::new(library);
+        let heat = LIBRARY.find("heat").unwrap();
+        let _ = heat.parse_cli_params(&[format!("{name}={text}")]);
+        if let Ok(value) = serde_json::from_str::<Value>(&text) {
+            if let Ok(parameters) = heat.validate_parameters(&json!({name: value})) {
+                prop_assert_eq!(parameters.as_map().len(), heat.properties().count());
+                heat.predict(&parameters, &resources(1, 1));
+            }
+        }
+    }
+}
 
 fn refusal(arguments: &[&str]) -> String {
     library()
@@ -28,6 +52,14 @@ fn parameters_should_be_typed_and_completed_when_they_fit_the_schema() {
         same, given,
         "a whole number with a fraction of zero is whole"
     );
+    for huge in [
+        "alpha=1e400",
+        "alpha=-1e400",
+        "steps=1e400",
+        "steps=123456789012345678901234567890",
+    ] {
+        assert!(heat.parse_cli_params(&[huge]).is_err(), "{huge}");
+    }
     assert_eq!(
         heat.validate_parameters(&Value::Object(given.as_map().clone()))
             .unwrap(),
