@@ -118,7 +118,7 @@ impl Rpc {
 
     /// The genesis hash, connecting if need be.
     pub async fn genesis(&self) -> Result<H256, ChainError> {
-        self.client()
+        self.client(None)
             .await
             .map_err(|e| self.explain("connect", e))?;
         self.0
@@ -129,21 +129,32 @@ impl Rpc {
             .ok_or_else(|| ChainError::Incompatible("the node serves no genesis block".into()))
     }
 
-    /// An open connection to a node of the right chain.
-    async fn client(&self) -> Result<Arc<Client>, RpcError> {
+    /// An open connection to a node of the right chain; never `broken`, which has failed already.
+    async fn client(&self, broken: Option<&Arc<Client>>) -> Result<Arc<Client>, RpcError> {
         let mut state = self.0.state.lock().await;
-        if let Some(client) = state.client.as_ref().filter(|c| c.is_connected()) {
+        let usable =
+            |c: &&Arc<Client>| c.is_connected() && !broken.is_some_and(|b| Arc::ptr_eq(b, c));
+        if let Some(client) = state.client.as_ref().filter(usable) {
             return Ok(client.clone());
         }
         state.client = None;
-        let client = WsClientBuilder::new()
+        let connecting = WsClientBuilder::new()
             .connection_timeout(self.0.timeouts.connect)
             .request_timeout(self.0.timeouts.request)
             .max_response_size(MAX_RESPONSE)
             .max_buffer_capacity_per_subscription(4096)
             .enable_ws_ping(PingConfig::new())
-            .build(&self.0.url)
+            .build(&self.0.url);
+        // The builder's own time counts for the socket only, not for the handshake.
+        let after = self.0.timeouts.connect;
+        let client = tokio::time::timeout(after, connecting)
             .await
+            .map_err(|_| {
+                fault(Fault::Silent {
+                    method: "the connection".into(),
+                    after,
+                })
+            })?
             .map_err(|e| fault(Fault::Lost(e.to_string())))?;
         let zero = serde_json::value::to_raw_value(&[0u32]).map_err(RpcError::Serialization)?;
         let found: String = self
@@ -215,6 +226,10 @@ impl Rpc {
     }
 }
 
+fn is_lost(error: &RpcError) -> bool {
+    matches!(error, RpcError::Client(e) if matches!(e.downcast_ref(), Some(Fault::Lost(_))))
+}
+
 fn hash_of(text: &str) -> Option<H256> {
     let bytes = hex::decode(text.strip_prefix("0x")?).ok()?;
     (bytes.len() == 32).then(|| H256::from_slice(&bytes))
@@ -227,9 +242,20 @@ impl RpcClientT for Rpc {
         params: Option<Box<RawValue>>,
     ) -> RawRpcFuture<'a, Box<RawValue>> {
         Box::pin(async move {
-            let client = self.client().await?;
-            self.within(method, client.request(method, Params(params)))
-                .await
+            let client = self.client(None).await?;
+            let first = self
+                .within(method, client.request(method, Params(params.clone())))
+                .await;
+            match first {
+                // Nothing that is sent acts twice (a transaction is the same bytes), and a connection that was dead
+                // already says nothing about the node.
+                Err(e) if is_lost(&e) => {
+                    let client = self.client(Some(&client)).await?;
+                    self.within(method, client.request(method, Params(params)))
+                        .await
+                }
+                other => other,
+            }
         })
     }
 
@@ -240,13 +266,23 @@ impl RpcClientT for Rpc {
         unsub: &'a str,
     ) -> RawRpcFuture<'a, RawRpcSubscription> {
         Box::pin(async move {
-            let client = self.client().await?;
-            let stream = self
+            let mut client = self.client(None).await?;
+            let mut subscribed = self
                 .within(
                     sub,
-                    client.subscribe::<Box<RawValue>, _>(sub, Params(params), unsub),
+                    client.subscribe::<Box<RawValue>, _>(sub, Params(params.clone()), unsub),
                 )
-                .await?;
+                .await;
+            if subscribed.as_ref().is_err_and(is_lost) {
+                client = self.client(Some(&client)).await?;
+                subscribed = self
+                    .within(
+                        sub,
+                        client.subscribe::<Box<RawValue>, _>(sub, Params(params), unsub),
+                    )
+                    .await;
+            }
+            let stream = subscribed?;
             let id = match stream.kind() {
                 SubscriptionKind::Subscription(SubscriptionId::Str(id)) => {
                     Some(id.clone().into_owned())
