@@ -243,10 +243,10 @@ mod benches {
         disputed(&p)?;
         at_release::<T>()?;
         let now = T::BlockNumberProvider::current_block_number();
-        Disputes::<T>::mutate(AGREEMENT, |dispute| {
-            if let Some(dispute) = dispute {
-                dispute.evidence = Some(H256::zero());
-                dispute.decide_by = now.saturating_add(1);
+        Disputes::<T>::mutate(AGREEMENT, |open| {
+            if let Some(open) = open {
+                open.evidence = Some(H256::zero());
+                open.decide_by = now.saturating_add(1);
             }
         });
 
