@@ -45,7 +45,8 @@ fn money_should_stay_exact_and_never_get_stuck_over_random_calls() {
     for name in [
         "hpc.submit", "hpc.cancel", "hpc.accept_many", "hpc.update_many", "hpc.complete", "hpc.expire", "hpc.decline",
         "billing.report", "billing.settle", "billing.dispute", "billing.decide", "billing.open_evidence",
-        "billing.publish_plan", "providers.bond_more", "providers.withdraw_bond",
+        "billing.publish_plan", "billing.credit_note", "billing.prune_agreement", "hpc.prune", "escrow.claim",
+        "providers.bond_more", "providers.withdraw_bond",
     ] {
         assert!(accepted.get(name).is_some_and(|(ok, _)| *ok > 0), "{name} never succeeded");
     }

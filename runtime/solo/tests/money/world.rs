@@ -31,21 +31,24 @@ pub struct World {
 }
 
 fn owners() -> [AccountId32; 3] {
-    [Key::Bob.to_account_id(), Key::Ferdie.to_account_id(), Key::One.to_account_id()]
+    [Key::Bob.to_account_id(), Key::Ferdie.to_account_id(), Key::Eve.to_account_id()]
 }
 fn workers() -> [AccountId32; 3] {
     [1u8, 2, 3].map(|n| AccountId32::new([n; 32]))
 }
 fn customers() -> [AccountId32; 4] {
     // The last one owns next to nothing.
-    [Key::Charlie.to_account_id(), Key::Dave.to_account_id(), Key::Eve.to_account_id(), AccountId32::new([9; 32])]
+    [Key::Charlie.to_account_id(), Key::Dave.to_account_id(), AccountId32::new([8; 32]), AccountId32::new([9; 32])]
 }
 fn arbiter() -> AccountId32 {
     Key::Alice.to_account_id()
 }
 
 fn public(who: &AccountId32) -> [u8; 32] {
-    blake2_256(who.as_ref()).0
+    let mut public = blake2_256(who.as_ref()).0;
+    // A canonical encoding of a point has its top bit clear.
+    public[31] &= 0x7f;
+    public
 }
 
 /// A header sealed to the keys of `to`; nothing on chain can open it, so its contents do not matter here.
@@ -101,6 +104,8 @@ impl World {
         }
         let _ = RuntimeCall::Accounts(pallet_accounts::Call::nominate { who: arbiter(), role: Role::Arbiter })
             .dispatch(RuntimeOrigin::root());
+        let call = pallet_balances::Call::transfer_keep_alive { dest: customers()[2].clone().into(), value: 5_000 * VE };
+        must(call.into(), signed(Key::Alice.to_account_id()));
         for who in workers().into_iter().chain(customers().into_iter().skip(3)) {
             let call = pallet_balances::Call::transfer_keep_alive { dest: who.into(), value: 3 * VE };
             must(call.into(), signed(Key::Alice.to_account_id()));
@@ -161,11 +166,16 @@ impl World {
         });
     }
 
-    /// Advances by `blocks`; the hooks run as they do in a block, with room for everything.
-    fn advance(&mut self, blocks: u32) {
+    /// Advances by `blocks` that are so full that no hook gets its turn: deadlines pass and nobody acts on them.
+    fn advance_full(&mut self, blocks: u32) {
         self.block += blocks;
         self.now += u64::from(blocks) * 1_000;
         self.set_clock();
+    }
+
+    /// Advances by `blocks`; the hooks run as they do in a block, with room for everything.
+    fn advance(&mut self, blocks: u32) {
+        self.advance_full(blocks);
         let block = self.block;
         self.ext.execute_with(|| {
             System::reset_events();
@@ -183,7 +193,11 @@ impl World {
     pub fn random_call(&mut self) -> (String, bool) {
         if self.rng.random_ratio(1, 4) {
             let blocks = if self.rng.random_ratio(1, 40) { 2_000 } else { self.rng.random_range(1..12) };
-            self.advance(blocks);
+            if self.rng.random_ratio(1, 3) {
+                self.advance_full(blocks);
+            } else {
+                self.advance(blocks);
+            }
         }
         let mut rng = self.rng.clone();
         let (block, now) = (self.block, self.now);
@@ -279,6 +293,18 @@ impl Source<'_> {
         self.rng.random_range(next.saturating_sub(60)..next + 1)
     }
 
+    /// A young job for which `fits` holds, if there is one; else any.
+    fn job_where(&mut self, fits: impl Fn(AgreementId, &Job<AccountId32>) -> bool) -> AgreementId {
+        let next = Hpc::next_job();
+        let all: Vec<_> = (next.saturating_sub(60)..next)
+            .filter(|id| Hpc::job(*id).is_some_and(|job| fits(*id, &job)))
+            .collect();
+        match all.choose(self.rng) {
+            Some(id) if self.rng.random_ratio(9, 10) => *id,
+            _ => self.job(),
+        }
+    }
+
     fn anyone(&mut self) -> AccountId32 {
         let all: Vec<_> =
             owners().into_iter().chain(workers()).chain(customers()).chain([arbiter()]).collect();
@@ -305,12 +331,13 @@ impl Source<'_> {
             18..=45 => self.provider_step(),
             46..=60 => self.report(),
             61..=65 => {
-                let job = self.job();
+                let job = self.job_where(|_, j| !matches!(j.state, JobState::Ended(_)));
                 let who = Hpc::job(job).map(|j| j.customer);
                 (self.mostly(who), pallet_hpc::Call::cancel { job }.into())
             }
             66..=69 => {
-                let job = self.job();
+                let block = self.block;
+                let job = self.job_where(|_, j| !matches!(j.state, JobState::Ended(_)) && j.deadline <= block);
                 (self.mostly(None), pallet_hpc::Call::expire { job }.into())
             }
             70..=76 => {
@@ -362,7 +389,7 @@ impl Source<'_> {
     }
 
     fn provider_step(&mut self) -> (RuntimeOrigin, RuntimeCall) {
-        let id = self.job();
+        let id = self.job_where(|_, job| !matches!(job.state, JobState::Ended(_)));
         let job = Hpc::job(id);
         let worker = self.worker_of(id);
         let origin = self.mostly(worker);
@@ -421,7 +448,7 @@ impl Source<'_> {
     }
 
     fn report(&mut self) -> (RuntimeOrigin, RuntimeCall) {
-        let id = self.job();
+        let id = self.job_where(|_, job| job.state == JobState::Running);
         let worker = self.worker_of(id);
         let origin = self.mostly(worker);
         let Some(agreement) = Billing::agreement(id) else {
@@ -460,7 +487,9 @@ impl Source<'_> {
     }
 
     fn argue(&mut self) -> (RuntimeOrigin, RuntimeCall) {
-        let id = self.job();
+        let id = self.job_where(|id, job| {
+            matches!(job.state, JobState::Ended(_)) && Escrow::ledger(id).is_some_and(|l| l.pending > 0)
+        });
         let disputed: Vec<AgreementId> = pallet_billing::Disputes::<Runtime>::iter_keys().take(50).collect();
         let mut disputed_ids = disputed;
         disputed_ids.sort();
@@ -488,14 +517,25 @@ impl Source<'_> {
 
     fn clean_up(&mut self) -> (RuntimeOrigin, RuntimeCall) {
         let next = Hpc::next_job();
-        let old = self.rng.random_range(0..next + 1);
+        let settled: Vec<_> = (next.saturating_sub(400)..next)
+            .filter(|id| Billing::agreement(*id).is_some_and(|a| matches!(a.state, AgreementState::Settled { .. })))
+            .collect();
+        let gone: Vec<_> = (next.saturating_sub(400)..next)
+            .filter(|id| Hpc::job(*id).is_some() && Billing::agreement(*id).is_none())
+            .collect();
+        let old = settled.choose(self.rng).copied().unwrap_or(next);
+        let prunable = gone.choose(self.rng).copied().unwrap_or(old);
+        let credits: Vec<_> = pallet_escrow::Credits::<Runtime>::iter_keys().take(20).collect();
+        if let (true, Some((agreement, recipient))) = (self.rng.random_ratio(1, 3), credits.choose(self.rng).cloned()) {
+            return (self.mostly(None), pallet_escrow::Call::claim { agreement, recipient }.into());
+        }
         let month = calendar::month_of(self.now).saturating_sub(self.rng.random_range(0..3));
         let who = self.pick(&customers());
         let invoices = Billing::invoices(who.clone(), month);
         assert!(invoices.len() as u32 <= PAGE);
         let invoice = invoices.choose(self.rng).map(|(key, _)| key.clone());
         let call: RuntimeCall = match (self.rng.random_range(0..6), invoice) {
-            (0, _) => pallet_hpc::Call::prune { job: old }.into(),
+            (0, _) => pallet_hpc::Call::prune { job: prunable }.into(),
             (1, _) => pallet_billing::Call::prune_agreement { agreement: old }.into(),
             (2, _) => pallet_escrow::Call::claim { agreement: old, recipient: who }.into(),
             (3, Some(invoice)) => pallet_billing::Call::close_invoice { invoice }.into(),
@@ -544,7 +584,7 @@ impl Source<'_> {
             }
             (3, _) => (origin, pallet_providers::Call::bond_more { amount: self.rng.random_range(0..20 * VE) }.into()),
             (4, _) => (origin, pallet_providers::Call::withdraw_bond { amount: self.rng.random_range(0..30 * VE) }.into()),
-            (5, _) => (origin, pallet_providers::Call::leave {}.into()),
+            (5, _) if self.rng.random_ratio(1, 50) => (origin, pallet_providers::Call::leave {}.into()),
             (6, _) => (alice(), pallet_assets::Call::freeze_asset { id: USDX.into() }.into()),
             (7, _) => (alice(), pallet_assets::Call::thaw_asset { id: USDX.into() }.into()),
             _ => {
