@@ -45,7 +45,7 @@ fn op() -> impl Strategy<Value = Op> {
 /// Mostly something that is there to be moved, sometimes whatever it was.
 fn fit(amount: Balance, have: Option<Balance>) -> Balance {
     match have {
-        Some(have) if amount % 4 != 0 => amount % have.saturating_add(1),
+        Some(have) if !amount.is_multiple_of(4) => amount % have.saturating_add(1),
         _ => amount,
     }
 }
