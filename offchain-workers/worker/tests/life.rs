@@ -179,12 +179,17 @@ async fn job_should_end_as_bad_input_when_an_input_is_missing_or_does_not_open()
             },
         )
         .await;
+    let damaged = Order {
+        damaged: true,
+        ..Order::default()
+    };
+    world.order(3, &damaged).await;
     world
         .run_until(LIMIT, |state| {
             state.jobs.values().all(|j| j.ended_at.is_some())
         })
         .await;
-    for id in [1, 2] {
+    for id in [1, 2, 3] {
         let end = world.end(id).unwrap();
         assert_eq!((end.reason, end.tasks.cancelled), (EndReason::BadInput, 1));
         let result = world.result(id).await;

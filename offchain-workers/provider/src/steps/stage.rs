@@ -60,65 +60,148 @@ impl Step<'_> {
         let bad =
             |why: String| StepError::bad_input(format!("input {index} ({}): {why}", input.name));
         let Some(mut reader) = context.artifacts.reader(&input.hash.0).await? else {
-            let since = *local.missing_since.get_or_insert_with(now_ms);
-            context.records.put(local).await?;
-            let waited = now_ms().saturating_sub(since);
-            if u128::from(waited) < context.settings.input_grace.as_millis() {
-                let reason = format!("input {index} ({}) is not there yet", input.name);
-                return Err(StepError::Unanswered {
-                    outside: Outside::Artifacts,
-                    reason,
-                });
-            }
-            return Err(bad(
-                "it was never uploaded; upload it before you submit".into()
-            ));
+            let why = "it was never uploaded; upload it before you submit";
+            return Err(self.wait_for(local, index, input, why).await?);
         };
         if reader.length() != input.length {
+            let found = reader.length();
             return Err(bad(format!(
-                "it has {} bytes, the job says {}",
-                reader.length(),
+                "it has {found} bytes, the job says {}",
                 input.length
             )));
         }
         let customer: &[u8; 32] = self.job.customer.as_ref();
         let number = u64::try_from(index).unwrap_or(u64::MAX);
         let binding = Binding::input(context.chain.genesis().0, customer, number);
-        let mut opener = BodyOpener::new(&input.key, &binding);
-        let disk = || StepError::unanswered::<std::io::Error>(Outside::Disk);
-        let mut file = std::fs::File::create(partial).map_err(disk())?;
-        let mut out = Vec::new();
-        let mut written = 0u64;
-        loop {
-            // A body whose hash is not its name is not the customer's doing: the store is asked again later.
-            let chunk = reader
-                .next()
-                .await
-                .map_err(StepError::unanswered(Outside::Artifacts))?;
-            let Some(chunk) = chunk else { break };
-            opener
-                .update(&chunk, &mut out)
-                .map_err(|e| bad(e.to_string()))?;
-            written = written.saturating_add(out.len() as u64);
-            if written > input.plain_length {
-                return Err(bad(format!(
-                    "it is longer than the {} bytes it says",
-                    input.plain_length
-                )));
+        let opener = BodyOpener::new(&input.key, &binding);
+        let (partial, target, most) = (partial.to_owned(), target.to_owned(), input.plain_length);
+        let (send, mut chunks) = tokio::sync::mpsc::channel::<bytes::Bytes>(4);
+        let opening = tokio::task::spawn_blocking(move || {
+            let mut opened = Opened::begin(opener, &partial, most)?;
+            while let Some(chunk) = chunks.blocking_recv() {
+                opened.take(&chunk)?;
             }
-            file.write_all(&out).map_err(disk())?;
-            out.clear();
+            opened.finish(&partial, &target)
+        });
+        let damaged = loop {
+            match reader.next().await {
+                Ok(None) => break false,
+                // When the opening has given up, the rest is read all the same: what it says counts only for a body
+                // that is what its name says.
+                Ok(Some(chunk)) => drop(send.send(chunk).await),
+                Err(ve_store::Error::Damaged(_)) => break true,
+                Err(error) => return Err(StepError::unanswered(Outside::Artifacts)(error)),
+            }
+        };
+        drop(send);
+        let opened = opening
+            .await
+            .map_err(StepError::unanswered(Outside::Disk))?;
+        if damaged {
+            let why = "what was uploaded does not match its hash; upload it again";
+            return Err(self.wait_for(local, index, input, why).await?);
         }
-        opener.finish(&mut out).map_err(|e| bad(e.to_string()))?;
-        written = written.saturating_add(out.len() as u64);
-        if written != input.plain_length {
-            return Err(bad(format!(
-                "it has {written} bytes when opened, it says {}",
-                input.plain_length
+        opened.map_err(|error| match error {
+            NotOpened::Bad(why) => bad(why),
+            NotOpened::Disk(error) => StepError::unanswered(Outside::Disk)(error),
+        })
+    }
+
+    /// An input that is not there as it should be may still come: for a while that is nobody's fault.
+    async fn wait_for(
+        &self,
+        local: &mut LocalJob,
+        index: usize,
+        input: &Input,
+        why: &str,
+    ) -> Result<StepError, StepError> {
+        let since = *local.missing_since.get_or_insert_with(now_ms);
+        self.context.records.put(local).await?;
+        let waited = now_ms().saturating_sub(since);
+        let why = format!("input {index} ({}): {why}", input.name);
+        Ok(
+            if u128::from(waited) < self.context.settings.input_grace.as_millis() {
+                StepError::Unanswered {
+                    outside: Outside::Artifacts,
+                    reason: why,
+                }
+            } else {
+                StepError::bad_input(why)
+            },
+        )
+    }
+}
+
+/// Why an input was not opened.
+enum NotOpened {
+    /// Its content is not what it says.
+    Bad(String),
+    /// It could not be written.
+    Disk(std::io::Error),
+}
+
+impl From<std::io::Error> for NotOpened {
+    fn from(error: std::io::Error) -> Self {
+        Self::Disk(error)
+    }
+}
+
+impl From<ve_envelope::Error> for NotOpened {
+    fn from(error: ve_envelope::Error) -> Self {
+        Self::Bad(error.to_string())
+    }
+}
+
+/// An input on its way to the disk.
+struct Opened {
+    opener: BodyOpener,
+    file: std::fs::File,
+    out: Vec<u8>,
+    written: u64,
+    most: u64,
+}
+
+impl Opened {
+    fn begin(opener: BodyOpener, partial: &Path, most: u64) -> Result<Self, NotOpened> {
+        Ok(Self {
+            opener,
+            file: std::fs::File::create(partial)?,
+            out: Vec::new(),
+            written: 0,
+            most,
+        })
+    }
+
+    fn take(&mut self, chunk: &[u8]) -> Result<(), NotOpened> {
+        self.opener.update(chunk, &mut self.out)?;
+        self.write()
+    }
+
+    fn write(&mut self) -> Result<(), NotOpened> {
+        self.written = self.written.saturating_add(self.out.len() as u64);
+        if self.written > self.most {
+            return Err(NotOpened::Bad(format!(
+                "it is longer than the {} bytes it says",
+                self.most
             )));
         }
-        file.write_all(&out).map_err(disk())?;
-        file.sync_all().map_err(disk())?;
-        std::fs::rename(partial, target).map_err(disk())
+        self.file.write_all(&self.out)?;
+        self.out.clear();
+        Ok(())
+    }
+
+    fn finish(mut self, partial: &Path, target: &Path) -> Result<(), NotOpened> {
+        let opener = self.opener;
+        opener.finish(&mut self.out)?;
+        self.written = self.written.saturating_add(self.out.len() as u64);
+        if self.written != self.most {
+            let (written, most) = (self.written, self.most);
+            return Err(NotOpened::Bad(format!(
+                "it has {written} bytes when opened, it says {most}"
+            )));
+        }
+        self.file.write_all(&self.out)?;
+        self.file.sync_all()?;
+        Ok(std::fs::rename(partial, target)?)
     }
 }

@@ -38,6 +38,8 @@ pub struct Order {
     pub walltime: u64,
     /// The ciphertext of the input is uploaded.
     pub uploaded: bool,
+    /// What is uploaded is something else.
+    pub damaged: bool,
     /// The payload's key opens the input.
     pub good_key: bool,
 }
@@ -50,6 +52,7 @@ impl Default for Order {
             tasks: 1,
             walltime: 60,
             uploaded: true,
+            damaged: false,
             good_key: true,
         }
     }
@@ -159,7 +162,16 @@ impl World {
         let hash = blake2_256(&body);
         let length = body.len() as u64;
         if order.uploaded {
+            let length = body.len();
             artifacts.put_blob(body).await.unwrap();
+            if order.damaged {
+                let name: String = hash.as_bytes().iter().map(|b| format!("{b:02x}")).collect();
+                std::fs::write(
+                    self.root.join("artifacts/blobs").join(name),
+                    vec![1u8; length],
+                )
+                .unwrap();
+            }
         }
         let key = if order.good_key {
             *key.to_bytes()
