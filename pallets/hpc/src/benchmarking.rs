@@ -450,5 +450,20 @@ mod benchmarks {
         assert!(Jobs::<T>::get(id).unwrap().provider != shop.id);
     }
 
+    #[benchmark]
+    fn poll_end() {
+        let (customer, request, shops) = request::<T>(MAX_CANDIDATES);
+        let id = super::submit::<T>(&customer, &request);
+        let at = Jobs::<T>::get(id).unwrap().assignment.cluster;
+        let (shop, _) = shops.into_iter().find(|(_, c)| *c == at).unwrap();
+        start::<T>(&[id], shop.id);
+        make_due::<T>(id);
+        #[block]
+        {
+            Pallet::<T>::drain_deadlines(&mut WeightMeter::new());
+        }
+        assert!(Jobs::<T>::get(id).unwrap().ended_at.is_some());
+    }
+
     impl_benchmark_test_suite!(Pallet, crate::mock::bare(), crate::mock::Test);
 }

@@ -26,13 +26,14 @@ impl<T: Config> Pallet<T> {
     /// Returns the first block whose deadlines may not all have been acted upon.
     fn drain_from(mut cursor: BlockNumber, meter: &mut WeightMeter) -> BlockNumber {
         let now = Self::now();
+        let job_weight = T::WeightInfo::poll_job().max(T::WeightInfo::poll_end());
         while cursor <= now {
             if meter.try_consume(T::WeightInfo::poll_block()).is_err() {
                 break;
             }
             // Only what was visited is removed, and what is inserted meanwhile lies after `now`.
             for id in Deadlines::<T>::iter_key_prefix(cursor) {
-                if meter.try_consume(T::WeightInfo::poll_job()).is_err() {
+                if meter.try_consume(job_weight).is_err() {
                     return cursor;
                 }
                 Deadlines::<T>::remove(cursor, id);

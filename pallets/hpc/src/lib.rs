@@ -747,7 +747,7 @@ pub mod pallet {
         /// ## Events
         /// `JobNotAccepted`, `JobNotStarted`, `BondSlashed`, `JobAssigned`, `JobEnded`, as the case may be.
         #[pallet::call_index(8)]
-        #[pallet::weight(T::WeightInfo::expire())]
+        #[pallet::weight(T::WeightInfo::expire().max(T::WeightInfo::poll_end()))]
         pub fn expire(origin: OriginFor<T>, job: AgreementId) -> DispatchResultWithPostInfo {
             ensure_signed(origin)?;
             Self::do_expire(job)?;

@@ -38,8 +38,10 @@ pub trait WeightInfo {
     fn poll_base() -> Weight;
     /// Passing one block.
     fn poll_block() -> Weight;
-    /// Acting on one deadline. Worst case as `expire`.
+    /// Acting on a deadline that gives the job to another candidate. Worst case as `expire`.
     fn poll_job() -> Weight;
+    /// Acting on a deadline that ends the job. Worst case: it ran, and candidates are left.
+    fn poll_end() -> Weight;
 }
 
 fn guess(micros: u64, reads: u64, writes: u64) -> Weight {
@@ -101,5 +103,8 @@ impl WeightInfo for () {
     }
     fn poll_job() -> Weight {
         guess(200, 60, 30)
+    }
+    fn poll_end() -> Weight {
+        guess(180, 50, 30)
     }
 }
