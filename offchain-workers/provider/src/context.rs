@@ -14,7 +14,7 @@ use crate::{
     view::{ChainJob, ChainView, Snapshot},
 };
 use std::{path::PathBuf, sync::Arc};
-use ve_envelope::{PublicKey, SecretKey};
+use ve_envelope::{Binding, PublicKey, Sealer, SecretKey, MAX_RECIPIENTS};
 use ve_slurm::{Lookup, QueryError, SchedulerJobId, Status};
 use virtengine_primitives::{AgreementId, ClusterId, Moment};
 
@@ -196,7 +196,10 @@ impl Context {
         }
     }
 
-    /// Unrevoked encryption keys of an account.
+    /// Unrevoked encryption keys of an account, as many as an envelope has room for beside our own.
+    ///
+    /// One that nothing can be sealed to is left out, however it came to be registered: it must not keep a job from
+    /// being ended.
     pub(crate) async fn keys_of(
         &self,
         snapshot: &dyn Snapshot,
@@ -206,10 +209,13 @@ impl Context {
             .keys(who)
             .await
             .map_err(StepError::unanswered(Outside::Chain))?;
+        let probe = Binding::result([0; 32], 0);
         Ok(keys
             .into_iter()
             .filter(|(_, key)| key.revoked_at.is_none())
             .map(|(_, key)| PublicKey::from_bytes(key.public))
+            .filter(|key| Sealer::new(std::slice::from_ref(key), &probe).is_ok())
+            .take(MAX_RECIPIENTS as usize - 1)
             .collect())
     }
 

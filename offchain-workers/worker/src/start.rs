@@ -116,12 +116,16 @@ async fn connect(
         };
         match Chain::connect(&config.chain_url, options).await {
             Ok(chain) => return Ok(Some(chain)),
-            Err(error) if error.is_transient() => {
+            // Another chain, another kind of runtime, no URL: waiting does not change that.
+            Err(
+                error @ (ChainError::WrongGenesis { .. }
+                | ChainError::BadUrl { .. }
+                | ChainError::Incompatible(_)),
+            ) => return Err(config_error(anyhow::Error::from(error).context("[chain]"))),
+            Err(error) => {
                 tracing::warn!(%error, "no connection to the chain; trying again in {pause:?}");
                 health.bad(error.to_string());
             }
-            // Another chain, another kind of runtime, no URL: waiting does not change that.
-            Err(error) => return Err(config_error(anyhow::Error::from(error).context("[chain]"))),
         }
         tokio::select! {
             _ = stop.changed() => return Ok(None),

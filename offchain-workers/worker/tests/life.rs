@@ -219,6 +219,22 @@ async fn job_should_be_declined_when_its_parameters_are_outside_the_schema() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn job_should_be_ended_when_its_customer_registers_a_key_that_nothing_can_be_sealed_to() {
+    let (_directory, world) = world();
+    world.chain.change(|state| {
+        let customer = state.keys[0].0.clone();
+        // The point at infinity: every agreement with it is zero.
+        state.keys.insert(0, (customer, [0; 32]));
+    });
+    world.order(1, &Order::default()).await;
+    world
+        .run_until(LIMIT, |state| state.jobs[&1].ended_at.is_some())
+        .await;
+    assert_eq!(world.end(1).unwrap().reason, EndReason::Completed);
+    assert!(world.result(1).await.contains_key("words-0.txt"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn array_should_be_metered_by_task_and_counted() {
     let (_directory, world) = world();
     world
