@@ -2,9 +2,7 @@
 
 use crate::*;
 use alloc::{string::String, vec::Vec};
-use frame_benchmarking::{
-    BenchmarkBatch, BenchmarkConfig, BenchmarkError, BenchmarkList, Benchmarking,
-};
+use frame_benchmarking::{BenchmarkBatch, BenchmarkConfig, BenchmarkList};
 use frame_support::traits::{
     fungible, fungibles, StorageInfo, StorageInfoTrait, WhitelistedStorageKeys,
 };
@@ -45,13 +43,20 @@ frame_benchmarking::define_benchmarks!(
 
 use frame_benchmarking::baseline::Pallet as BaselineBench;
 
-impl frame_system_benchmarking::Config for Runtime {
-    fn setup_set_code_requirements(_: &Vec<u8>) -> Result<(), BenchmarkError> {
-        Ok(())
-    }
-
-    fn verify_set_code() {
-        System::assert_last_event(frame_system::Event::<Runtime>::CodeUpdated.into());
+impl frame_system_benchmarking::Config for Runtime {}
+impl pallet_transaction_payment::BenchmarkConfig for Runtime {
+    fn setup_benchmark_environment() {
+        // The dearest case: the author, too, is paid.
+        let digest = sp_runtime::DigestItem::PreRuntime(
+            sp_consensus_babe::BABE_ENGINE_ID,
+            codec::Encode::encode(&sp_consensus_babe::digests::PreDigest::SecondaryPlain(
+                sp_consensus_babe::digests::SecondaryPlainPreDigest {
+                    authority_index: 0,
+                    slot: 0.into(),
+                },
+            )),
+        );
+        System::deposit_log(digest);
     }
 }
 impl frame_benchmarking::baseline::Config for Runtime {}
@@ -88,8 +93,6 @@ impl pallet_asset_tx_payment::BenchmarkHelperTrait<AccountId, AssetId, AssetId> 
     }
 
     fn setup_balances_and_pool(asset: AssetId, account: AccountId) {
-        use fungible::Mutate as _;
-        use fungibles::{Create as _, Mutate as _};
         let _ = <Assets as fungibles::Create<AccountId>>::create(asset, account.clone(), true, 1);
         let _ = <Balances as fungible::Mutate<AccountId>>::mint_into(&account, 1_000 * UNITS);
         let _ = <Assets as fungibles::Mutate<AccountId>>::mint_into(asset, &account, 1_000 * UNITS);

@@ -68,6 +68,10 @@ pub enum ProxyType {
     /// Reject announcements of other proxies.
     #[codec(index = 2)]
     CancelProxy,
+    /// Buy compute: submit and cancel jobs, dispute, manage encryption keys. It can spend on compute, and on nothing
+    /// else.
+    #[codec(index = 3)]
+    Compute,
 }
 
 impl InstanceFilter<RuntimeCall> for ProxyType {
@@ -85,6 +89,16 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
                     | RuntimeCall::Utility(..)
                     | RuntimeCall::Multisig(..)
                     | RuntimeCall::Proxy(..)
+                    | RuntimeCall::Accounts(..)
+                    | RuntimeCall::Keyring(..)
+            ),
+            ProxyType::Compute => matches!(
+                call,
+                RuntimeCall::Hpc(..)
+                    | RuntimeCall::Billing(..)
+                    | RuntimeCall::Keyring(..)
+                    | RuntimeCall::Utility(..)
+                    | RuntimeCall::Multisig(..)
             ),
             ProxyType::CancelProxy => matches!(
                 call,
