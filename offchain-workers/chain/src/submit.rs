@@ -14,7 +14,13 @@ use crate::{
     Call,
 };
 use sp_core::{crypto::AccountId32, H256};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        Arc,
+    },
+    time::Duration,
+};
 use subxt::rpcs::{client::RpcSubscription, methods::legacy::TransactionStatus};
 use tokio::sync::Mutex;
 
@@ -74,11 +80,24 @@ impl Submitted {
     }
 }
 
-struct Nonces {
-    /// The next nonce that this submitter would use, if some of its transactions are still under way.
-    next: Option<u32>,
-    /// Transactions under way.
-    open: u32,
+/// Transactions under way; counted down also when a caller stops waiting.
+#[derive(Clone, Default)]
+struct Open(Arc<AtomicUsize>);
+
+impl Open {
+    fn enter(&self) -> Self {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        self.clone()
+    }
+}
+
+/// One transaction under way.
+struct Under(Open);
+
+impl Drop for Under {
+    fn drop(&mut self) {
+        self.0 .0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// Sends calls for one account. Clones share the account's nonces; use one submitter per account and process.
@@ -86,20 +105,19 @@ struct Nonces {
 pub struct Submitter {
     chain: Chain,
     signer: Signer,
-    nonces: Arc<Mutex<Nonces>>,
+    /// The next nonce that this submitter would use; counts only while some of its transactions are under way.
+    next: Arc<Mutex<Option<u32>>>,
+    open: Open,
 }
 
 impl Submitter {
     /// A submitter for the signer's account.
     pub fn new(chain: Chain, signer: Signer) -> Self {
-        let nonces = Nonces {
-            next: None,
-            open: 0,
-        };
         Self {
             chain,
             signer,
-            nonces: Arc::new(Mutex::new(nonces)),
+            next: Arc::default(),
+            open: Open::default(),
         }
     }
 
@@ -133,7 +151,7 @@ impl Submitter {
         until: Until,
         mut progress: impl FnMut(Progress) + Send,
     ) -> Result<Submitted, ChainError> {
-        let (signed, watch) = self.send(&call).await?;
+        let (signed, watch, _under) = self.send(&call).await?;
         progress(Progress::Sent(signed.hash));
         let after = self.chain.timeouts().outcome;
         let outcome = Tracked {
@@ -144,15 +162,10 @@ impl Submitter {
         };
         let outcome =
             tokio::time::timeout(after, outcome.follow(watch, until, &mut progress)).await;
-        let mut nonces = self.nonces.lock().await;
-        nonces.open = nonces.open.saturating_sub(1);
-        // A transaction that never happened leaves a gap: ask the node again.
-        if nonces.open == 0
-            || !matches!(outcome, Ok(Ok(_) | Err(ChainError::RuntimeRefused { .. })))
-        {
-            nonces.next = None;
+        // A transaction that may never happen leaves a gap: ask the node again.
+        if !matches!(outcome, Ok(Ok(_) | Err(ChainError::RuntimeRefused { .. }))) {
+            *self.next.lock().await = None;
         }
-        drop(nonces);
         outcome.map_err(|_| ChainError::Timeout {
             what: "the outcome of a transaction",
             after,
@@ -168,8 +181,11 @@ impl Submitter {
     async fn send(
         &self,
         call: &Call,
-    ) -> Result<(Signed, Option<RpcSubscription<Status>>), ChainError> {
-        let mut nonces = self.nonces.lock().await;
+    ) -> Result<(Signed, Option<RpcSubscription<Status>>, Under), ChainError> {
+        let mut next = self.next.lock().await;
+        if self.open.0.load(Ordering::SeqCst) == 0 {
+            *next = None;
+        }
         let birth = self.chain.finalized_head().await?;
         let runtime = self.chain.runtime_at(birth.hash).await?;
         let account = subxt::utils::AccountId32(*self.account().as_ref());
@@ -182,12 +198,11 @@ impl Submitter {
         let pool = u32::try_from(pool)
             .map_err(|_| ChainError::Incompatible("the account's nonce".into()))?;
         // The pool's answer may lag behind what this submitter has just sent.
-        let nonce = nonces.next.map_or(pool, |own| own.max(pool));
+        let nonce = next.map_or(pool, |own| own.max(pool));
         let signed = runtime.sign(call, &self.signer, nonce, birth, ERA)?;
         let watch = self.offer(&signed, &call.title()).await?;
-        nonces.next = nonce.checked_add(1);
-        nonces.open = nonces.open.saturating_add(1);
-        Ok((signed, watch))
+        *next = nonce.checked_add(1);
+        Ok((signed, watch, Under(self.open.enter())))
     }
 
     /// Offers the bytes to the pool. `None`: the pool's answer is not known (the connection was lost) or it has the

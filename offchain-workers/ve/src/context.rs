@@ -39,7 +39,11 @@ impl Context {
         Ok(Self {
             keystore: Keystore::new(&config.keystore),
             json: global.json,
-            until: if global.included { Until::Included } else { Until::Finalized },
+            until: if global.included {
+                Until::Included
+            } else {
+                Until::Finalized
+            },
             passphrase_file: global.passphrase_file.clone(),
             chain: OnceCell::new(),
             config,

@@ -1,22 +1,47 @@
 //! Tables, bars and JSON.
 
-use comfy_table::{presets, Attribute, Cell, CellAlignment, ContentArrangement, Table};
+use comfy_table::{
+    presets, Attribute, Cell, CellAlignment, ContentArrangement, Table, TableComponent,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{json, Value};
 use std::{io::IsTerminal, time::Duration};
 use ve_chain::money;
 use virtengine_primitives::{AssetKind, Balance};
 
+/// Prints a line to standard output, as `println!` does; see [`write`].
+#[macro_export]
+macro_rules! out {
+    () => { $crate::ui::write("\n") };
+    ($($argument:tt)*) => { $crate::ui::write(&format!("{}\n", format_args!($($argument)*))) };
+}
+
+/// Writes to standard output. When nobody reads it any more (`ve jobs | head`) the program ends quietly: its work is
+/// done by then.
+pub fn write(text: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    if out
+        .write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .is_err()
+    {
+        std::process::exit(0);
+    }
+}
+
 /// Whether colours may be used on standard output.
 pub fn colours() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
-/// A table with bold heads (in a terminal) and no frame around the cells.
+/// A table with a line below its heads (bold in a terminal) and no frame around the cells.
 pub fn table(heads: &[&str]) -> Table {
     let mut table = Table::new();
     table
-        .load_preset(presets::UTF8_HORIZONTAL_ONLY)
+        .load_preset(presets::NOTHING)
+        .set_style(TableComponent::HeaderLines, '─')
+        .set_style(TableComponent::MiddleHeaderIntersections, '─')
         .set_content_arrangement(ContentArrangement::Dynamic);
     if !colours() {
         table.force_no_tty();
@@ -41,7 +66,7 @@ pub fn right(text: impl ToString) -> Cell {
 
 /// Prints a table without trailing blanks.
 pub fn print(table: &Table) {
-    println!("{}", table.trim_fmt());
+    crate::out!("{}", table.trim_fmt());
 }
 
 /// Names and values, two columns.
@@ -49,14 +74,14 @@ pub fn facts(rows: &[(&str, String)]) {
     let width = rows.iter().map(|r| r.0.chars().count()).max().unwrap_or(0);
     for (name, value) in rows {
         let pad = " ".repeat(width - name.chars().count());
-        println!("{name}{pad}  {value}");
+        crate::out!("{name}{pad}  {value}");
     }
 }
 
 /// Prints JSON for programs.
 pub fn json(value: &Value) {
     // A `Value` always serialises.
-    println!(
+    crate::out!(
         "{}",
         serde_json::to_string_pretty(value).unwrap_or_default()
     );

@@ -158,8 +158,8 @@ impl Row {
             max_open_jobs: cluster.spec.max_open_jobs,
             asset: plan.asset,
             plan: partition.plan,
-            hour: at_most(plan, shape, 3600, false),
-            most: at_most(plan, shape, walltime, true),
+            hour: hourly(plan, shape),
+            most: at_most(plan, shape, walltime),
             templates,
         }
     }
@@ -191,19 +191,24 @@ impl Row {
     }
 }
 
-/// What a shape costs in `seconds`; with the plan's minimum charge if `whole_job`.
-pub fn at_most(
-    plan: &PricePlan,
-    shape: &Resources,
-    seconds: u64,
-    whole_job: bool,
-) -> Option<Balance> {
+/// The most that a job of a shape costs in `seconds`: as the chain reckons it.
+fn at_most(plan: &PricePlan, shape: &Resources, seconds: u64) -> Option<Balance> {
     let price = plan.price(&shape.allocation(seconds)?.most()?)?;
-    Some(if whole_job {
-        price.max(plan.minimum_charge)
-    } else {
-        price
-    })
+    Some(price.max(plan.minimum_charge))
+}
+
+/// What a shape costs in an hour, to the nearest unit, without the minimum charge: for comparing.
+fn hourly(plan: &PricePlan, shape: &Resources) -> Option<Balance> {
+    let hour = shape.allocation(3600)?.most()?;
+    let mut sum = 500_000u128;
+    for rate in &plan.rates {
+        let used = hour
+            .iter()
+            .find(|(c, _)| *c == rate.component)
+            .map_or(0, |(_, q)| *q);
+        sum = sum.checked_add(used.checked_mul(rate.price_per_million)?)?;
+    }
+    Some(sum / 1_000_000)
 }
 
 /// All partitions of some clusters.

@@ -144,7 +144,7 @@ async fn show(
     }
     if context.json {
         // The canonical bytes, not a second rendering of them.
-        print!("{text}");
+        crate::ui::write(&text);
         return Ok(());
     }
     ui::facts(&[
@@ -235,6 +235,17 @@ async fn check(
                 "the chain has no invoice of this payer, provider, asset and month",
             )
         })?;
+    let count = evidence.invoice.lines.count;
+    let absent = |l: &&u32| **l == 0 || **l > count && **l as usize > document.lines.len();
+    if let Some(line) = lines.iter().find(absent) {
+        return Err(Failure::missing(
+            format!("--line: there is no line {line}, neither in the document nor on the chain"),
+            format!(
+                "lines are counted from 1 to {count}: `ve invoice show {}`",
+                document.month
+            ),
+        ));
+    }
     let outcome = verify(&document, only, &evidence);
     if context.json {
         ui::json(&json!({ "file": source, "holds": outcome.holds(), "verification": outcome }));
@@ -296,13 +307,15 @@ fn read_document(path: &Path, month: Month) -> Result<InvoiceDocument> {
 }
 
 fn report(document: &InvoiceDocument, outcome: &Verification, asset: AssetKind) {
-    println!(
+    crate::out!(
         "verified against the finalised block {} {:?}",
-        outcome.block.number, outcome.block.hash
+        outcome.block.number,
+        outcome.block.hash
     );
-    println!(
+    crate::out!(
         "root of its {} lines on the chain: {:?}",
-        document.count, outcome.root
+        document.count,
+        outcome.root
     );
     let mut table = ui::table(&[
         "line",
@@ -332,10 +345,10 @@ fn report(document: &InvoiceDocument, outcome: &Verification, asset: AssetKind) 
         ui::print(&table);
     }
     if outcome.holds() {
-        println!(
+        crate::out!(
             "the lines sum up to the total, {}",
             text_amount(&document.total, asset)
         );
-        println!("✓ the invoice holds");
+        crate::out!("✓ the invoice holds");
     }
 }

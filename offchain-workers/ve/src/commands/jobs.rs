@@ -235,7 +235,7 @@ pub async fn show(context: &Context, id: AgreementId) -> Result {
     }
     ui::facts(&rows);
     if let Some(ledger) = &ledger {
-        println!();
+        crate::out!();
         money_table(ledger);
     }
     Ok(())
@@ -336,7 +336,7 @@ pub async fn wait(context: &Context, id: AgreementId, timeout: Option<Duration>)
     let result = job.end.as_ref().is_some_and(|e| e.result.is_some());
     if reason == virtengine_primitives::hpc::EndReason::Completed {
         if !context.json {
-            println!(
+            crate::out!(
                 "job {id} completed{}",
                 if result {
                     format!("; fetch the result with `ve get {id} -o DIR`")

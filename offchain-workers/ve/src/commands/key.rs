@@ -41,6 +41,10 @@ async fn new(context: &Context, name: &str, register: bool, from_uri: Option<Str
             "choose another name; a key is never overwritten",
         ));
     }
+    // Nobody wants a key left behind by a node that did not answer.
+    if register {
+        context.chain().await?;
+    }
     let entry = match from_uri {
         None => Entry::random()?,
         Some(uri) => {
@@ -305,7 +309,7 @@ fn export(
         });
     match output {
         None => {
-            print!("{}", *text);
+            crate::ui::write(&text);
             Ok(())
         }
         Some(path) => std::fs::OpenOptions::new()

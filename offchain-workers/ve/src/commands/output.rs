@@ -231,7 +231,7 @@ fn picture(path: &Path) {
         .map_err(|e| e.to_string())
         .and_then(|bytes| preview::png(&bytes, columns))
     {
-        Ok(text) => println!("{}\n{text}", path.display()),
+        Ok(text) => crate::out!("{}\n{text}", path.display()),
         Err(e) => ui::note(format!("{} cannot be shown: {e}", path.display())),
     }
 }

@@ -319,7 +319,12 @@ async fn show_plans(context: &Context, at: &At, plans: Vec<u32>) -> Result {
             })).collect::<Vec<_>>(),
         }));
         for rate in &plan.rates {
-            let hour = rate.price_per_million.saturating_mul(3600) / 1_000_000;
+            // To the nearest unit, for people: the chain's own arithmetic is per million.
+            let hour = rate
+                .price_per_million
+                .saturating_mul(3600)
+                .saturating_add(500_000)
+                / 1_000_000;
             table.add_row(vec![
                 ui::right(id),
                 ui::right(provider),

@@ -256,7 +256,7 @@ pub async fn quote(context: &Context, work: Work) -> Result {
         }));
         return Ok(());
     }
-    println!(
+    crate::out!(
         "{} {}: {}; about {} by the template's cost model",
         asked.template.name(),
         asked.template.version(),
@@ -610,7 +610,7 @@ pub async fn run(context: &Context, run: Run) -> Result {
     if run.wait {
         jobs::wait(context, job, None).await
     } else {
-        println!("{job}");
+        crate::out!("{job}");
         ui::note(format!(
             "watch it with `ve wait {job}`, fetch the result with `ve get {job}`"
         ));

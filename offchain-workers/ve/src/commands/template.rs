@@ -105,11 +105,11 @@ fn show(context: &Context, t: &Template) -> Result {
         }));
         return Ok(());
     }
-    println!("{} {}: {}", t.name(), t.version(), m.summary);
+    crate::out!("{} {}: {}", t.name(), t.version(), m.summary);
     if !m.description.trim().is_empty() {
-        println!("\n{}", m.description.trim());
+        crate::out!("\n{}", m.description.trim());
     }
-    println!("\nhash {:?}\n", t.hash());
+    crate::out!("\nhash {:?}\n", t.hash());
     let required: Vec<&str> = t
         .schema()
         .get("required")
@@ -134,7 +134,7 @@ fn show(context: &Context, t: &Template) -> Result {
         table.add_row([name.as_str(), &domain(schema), &default, meaning]);
     }
     ui::print(&table);
-    println!();
+    crate::out!();
     let r = &m.resources;
     let plain = |n: u64| n.to_string();
     let mut rows = vec![
@@ -164,7 +164,7 @@ fn show(context: &Context, t: &Template) -> Result {
         },
     ));
     ui::facts(&rows);
-    println!();
+    crate::out!();
     let mut table = ui::table(&["file", "", "at most", "what it is"]);
     for input in &m.inputs {
         let kind = if input.required {
@@ -205,7 +205,7 @@ fn check(context: &Context, folder: &Path) -> Result {
     }
     if !context.json {
         let template = Template::load(folder).map_err(problems)?;
-        println!(
+        crate::out!(
             "{} {} is in order, hash {:?}",
             template.name(),
             template.version(),
