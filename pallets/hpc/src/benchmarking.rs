@@ -35,6 +35,9 @@ struct Shop<T: Config> {
     plan: PlanId,
 }
 
+/// Providers, each with its cluster.
+type Market<T> = Vec<(Shop<T>, ClusterId)>;
+
 /// The name of the longest kind.
 fn name(n: u32) -> Name {
     let mut bytes = vec![b'n'; 64];
@@ -98,7 +101,7 @@ fn cluster<T: Config>(shop: &Shop<T>) -> ClusterId {
 }
 
 /// A customer and a request of the largest kind for the clusters of `candidates` providers.
-fn request<T: Config>(candidates: u32) -> (T::AccountId, JobRequest, Vec<(Shop<T>, ClusterId)>) {
+fn request<T: Config>(candidates: u32) -> (T::AccountId, JobRequest, Market<T>) {
     let customer: T::AccountId = account("customer", 0, 0);
     T::Accounts::benchmark_grant(&customer, Role::Customer);
     T::Billing::benchmark_endow(&customer, CEILING * 128);
