@@ -24,7 +24,10 @@ dir=${VE_DEMO_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}/virtengine-demo}
 [ -f "$dir/pids" ] && while read -r pid; do kill "$pid" 2>/dev/null || true; done <"$dir/pids"
 rm -rf "$dir" && mkdir -p "$dir"
 stop() { while read -r pid; do kill "$pid" 2>/dev/null || true; done <"$dir/pids"; }
-background() { "$@" & echo $! >>"$dir/pids"; }
+# Not a job of this shell, so that it may be killed without a word from it.
+background() { "$@" & echo $! >>"$dir/pids"; disown; }
+preview=()
+[ -t 1 ] && preview=(--preview)
 port=${VE_DEMO_PORT:-9944}
 (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null &&
   die "port $port is taken" "stop what listens there, or choose another: VE_DEMO_PORT=9950 scripts/demo.sh"
@@ -57,7 +60,7 @@ step "starting the worker again"
 worker
 run ve wait "$job"
 run ve job "$job"
-run ve get "$job" -o "$dir/out" --preview
+run ve get "$job" -o "$dir/out" "${preview[@]}"
 note "the picture is $dir/out/heat.png"
 run ve money "$job"
 

@@ -20,7 +20,7 @@ build() {
     [ $((SECONDS - last)) -ge 10 ] || continue
     last=$SECONDS
     done_=$(grep -c '^ *\(Compiling\|Checking\) ' "$log" || true)
-    current=$(grep '^ *\(Compiling\|Checking\|Building\) ' "$log" | tail -n 1 | awk '{print $2}')
+    current=$(grep '^ *\(Compiling\|Checking\|Building\) ' "$log" | tail -n 1 | awk '{print $2}' || true)
     note "$(printf '%3d of at most %d crates, now %s, %d s' "$done_" "$total" "${current:-resolving}" $((SECONDS - from)))"
     case "$current" in
       virtengine-runtime) note "the runtime is being compiled to WebAssembly: 3-4 minutes the first time" ;;

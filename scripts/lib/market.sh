@@ -33,6 +33,7 @@ listen = "127.0.0.1:$VE_METRICS_PORT"
 [provider]
 usage_report_s = 5
 log_s = 1
+retention_s = 5
 poll_s = 2
 [[provider.clusters]]
 id = 1
