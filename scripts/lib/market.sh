@@ -86,9 +86,10 @@ plan = $plan
 TOML
 ve --key bob cluster register "$dir/cluster.toml"
 wait $alice || { cat "$dir/alice.log" >&2; die "Alice's steps failed" "see $dir/alice.log"; }
-# The worker reads final blocks only.
+# Worker and client decide on final blocks only.
 for _ in $(seq 60); do
-  virtengine-worker check --config "$dir/worker.toml" >"$dir/check.log" 2>&1 && exit 0
+  virtengine-worker check --config "$dir/worker.toml" >"$dir/check.log" 2>&1 &&
+    ve --json clusters --template heat 2>/dev/null | grep -q '"cluster"' && exit 0
   sleep 0.5
 done
 cat "$dir/check.log" >&2
