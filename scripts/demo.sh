@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/lib/ui.sh
 . scripts/lib/build.sh
+exec 2>&1 # what it says and what goes wrong, in order
 once=0
 case "${1:-}" in
   --once) once=1 ;;
@@ -20,9 +21,10 @@ export VE_BIN
 VE_BIN=$(target_dir)/debug
 export PATH=$VE_BIN:$PATH
 
-dir=${VE_DEMO_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}/virtengine-demo}
+dir=${VE_DEMO_DIR:-demo}
 [ -f "$dir/pids" ] && while read -r pid; do kill "$pid" 2>/dev/null || true; done <"$dir/pids"
 rm -rf "$dir" && mkdir -p "$dir"
+full=$(cd "$dir" && pwd)
 stop() { while read -r pid; do kill "$pid" 2>/dev/null || true; done <"$dir/pids"; }
 # Not a job of this shell, so that it may be killed without a word from it.
 background() { "$@" & echo $! >>"$dir/pids"; disown; }
@@ -36,8 +38,8 @@ trap 'rc=$?; [ $rc = 0 ] && [ $once = 0 ] || stop; exit $rc' EXIT
 step "starting a development chain on port $port"
 background virtengine-node --dev --base-path "$dir/chain" --rpc-port "$port" --prometheus-port $((port + 1)) \
   --listen-addr /ip4/127.0.0.1/tcp/$((port + 2)) --no-telemetry --no-mdns --no-hardware-benchmarks >"$dir/node.log" 2>&1
-export VE_MARKET_DIR=$dir VE_URL=ws://127.0.0.1:$port VE_METRICS_PORT=$((port + 3)) VE_CLUSTER_CPUS=4
-export VE_CONFIG=$dir/ve.toml VE_PASSPHRASE=market
+export VE_MARKET_DIR=$full VE_URL=ws://127.0.0.1:$port VE_METRICS_PORT=$((port + 3)) VE_CLUSTER_CPUS=4
+export VE_CONFIG=$full/ve.toml VE_PASSPHRASE=market
 bash scripts/lib/market.sh
 
 run() { printf '\n%s$ %s%s\n' "$bold" "$*" "$off"; "$@"; }
@@ -91,5 +93,5 @@ The chain and the worker go on running. Try next:
   export VE_CONFIG=$VE_CONFIG VE_PASSPHRASE=market PATH=$VE_BIN:\$PATH
   ve run sweep --array 4 --wait
 Open polkadot.js apps with the node ws://127.0.0.1:$port to see every call, event and hold.
-Stop everything:  xargs kill < $dir/pids
+Stop everything:  xargs kill < $full/pids
 TEXT

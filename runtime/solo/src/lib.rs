@@ -44,7 +44,7 @@ pub const VERSION: RuntimeVersion = RuntimeVersion {
     spec_name: Cow::Borrowed("virtengine"),
     impl_name: Cow::Borrowed("virtengine"),
     authoring_version: 1,
-    spec_version: 1_000,
+    spec_version: 1_001,
     impl_version: 1,
     apis: apis::RUNTIME_API_VERSIONS,
     transaction_version: 1,

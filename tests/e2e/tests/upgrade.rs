@@ -1,7 +1,7 @@
 //! The call that upgrades, on a running chain: from the last released runtime to this one, with transactions going on,
 //! and with what the old runtime stored read by the new one.
 //!
-//! `fixtures/runtime-100.wasm` is the released runtime, as its build wrote it. The next release replaces it.
+//! `fixtures/runtime-1000.wasm` is the released runtime, as its build wrote it. The next release replaces it.
 
 use anyhow::{ensure, Context, Result};
 use serde_json::{json, Value};
@@ -24,7 +24,7 @@ fn spec_version(node: &Node) -> Result<u64> {
 
 /// A development chain spec whose genesis is built by the released runtime.
 fn old_spec(dir: &Path) -> Result<String> {
-    let released = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/runtime-100.wasm"))?;
+    let released = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/runtime-1000.wasm"))?;
     let output = Command::new(binary("virtengine-node")).args(["export-chain-spec", "--chain", "dev"]).output()?;
     ensure!(output.status.success(), "{}", virtengine_e2e::described(&output));
     let mut spec: Value = serde_json::from_slice(&output.stdout)?;
@@ -39,7 +39,7 @@ fn old_spec(dir: &Path) -> Result<String> {
 fn storage(node: &Node) -> Result<BTreeMap<String, Value>> {
     let mut all = BTreeMap::new();
     for pallet in ["Accounts", "Keyring", "Providers", "Escrow", "Billing", "Hpc"] {
-        let prefix = format!("0x{}", hex::encode(sp_core::twox_128(pallet.as_bytes())));
+        let prefix = format!("0x{}", hex::encode(sp_crypto_hashing::twox_128(pallet.as_bytes())));
         let keys = node.rpc("state_getKeysPaged", json!([prefix, 1000]))?;
         for key in keys.as_array().context("keys are a list")? {
             let value = node.rpc("state_getStorage", json!([key]))?;
