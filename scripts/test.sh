@@ -41,11 +41,11 @@ part() {
   rm -f "$out"
 }
 
-documentation() { RUSTDOCFLAGS="-D warnings" SKIP_WASM_BUILD=1 cargo doc --locked --workspace --no-deps; }
-lints() { SKIP_WASM_BUILD=1 cargo clippy --locked --workspace --all-targets -- -D warnings; }
+documentation() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps; }
+lints() { cargo clippy --locked --workspace --all-targets -- -D warnings; }
 # The features that only tooling uses: every benchmark runs once with its assertions, and the try-runtime hooks compile.
 benchmarks() {
-  SKIP_WASM_BUILD=1 cargo test --locked \
+  cargo test --locked \
     -p pallet-accounts -p pallet-keyring -p pallet-providers -p pallet-escrow -p pallet-billing -p pallet-hpc \
     --features runtime-benchmarks,try-runtime --lib benchmark
   SKIP_WASM_BUILD=1 cargo check --locked -p virtengine-runtime --features runtime-benchmarks,try-runtime

@@ -253,7 +253,7 @@ fn unchunk(body: &str) -> String {
     out
 }
 
-/// A directory for one test: removed when it passes, kept and named when it panics.
+/// A directory for one test, removed at its end; kept and named when it panics or `VE_KEEP` is set.
 pub struct TestDir(PathBuf);
 
 impl TestDir {
@@ -270,7 +270,7 @@ impl TestDir {
 
 impl Drop for TestDir {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if std::thread::panicking() || std::env::var_os("VE_KEEP").is_some() {
             eprintln!("kept for a look: {}", self.0.display());
         } else {
             let _ = fs::remove_dir_all(&self.0);

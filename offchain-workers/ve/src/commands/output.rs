@@ -139,7 +139,7 @@ pub async fn get(
     force: bool,
 ) -> Result {
     let chain = context.chain().await?;
-    let job = jobs::find(&chain.at_finalized().await?, id).await?;
+    let job = jobs::find(&chain.at_best().await?, id).await?;
     ensure_own(context, id, &job)?;
     let JobState::Ended(reason) = job.state else {
         return Err(Failure::missing(
