@@ -6,6 +6,9 @@ use ve_envelope::{frame, EnvelopeHeader};
 use ve_store::{ArtifactReader, Error};
 use virtengine_primitives::AgreementId;
 
+/// Longest stored evidence that is read back; accounting rows are a few hundred bytes each.
+const MAX_EVIDENCE: u64 = 256 << 20;
+
 /// The artifact store, as the role uses it.
 #[derive(Clone)]
 pub struct Artifacts(pub ve_store::Artifacts);
@@ -82,5 +85,22 @@ impl Artifacts {
         let path = ve_store::Artifacts::evidence_path(genesis, agreement, sequence.into());
         let stored = self.0.put(&path, frame::to_bytes(header, body)).await;
         stored.map_err(StepError::unanswered(Outside::Artifacts))
+    }
+
+    /// The sealed evidence of a usage report; `None` if it is not there.
+    pub(crate) async fn evidence(
+        &self,
+        genesis: &[u8; 32],
+        agreement: AgreementId,
+        sequence: u32,
+    ) -> Result<Option<(EnvelopeHeader, Vec<u8>)>, StepError> {
+        let path = ve_store::Artifacts::evidence_path(genesis, agreement, sequence.into());
+        let stored = self.0.get(&path, MAX_EVIDENCE).await;
+        let Some(bytes) = stored.map_err(StepError::unanswered(Outside::Artifacts))? else {
+            return Ok(None);
+        };
+        let (header, body) =
+            frame::from_bytes(&bytes).map_err(StepError::unanswered(Outside::Artifacts))?;
+        Ok(Some((header, body.to_vec())))
     }
 }

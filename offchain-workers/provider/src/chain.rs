@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::Mutex;
 use ve_chain::{At, Call, Chain, ChainError, Heads, Submitter};
 use virtengine_primitives::{
-    billing::{Agreement, PricePlan},
+    billing::{Agreement, Dispute, PricePlan},
     envelope::{EncryptionKey, KeyId},
     hpc::Cluster,
     AgreementId, BlockNumber, ClusterId, Moment, Name, PlanId, ProviderId, TemplateHash,
@@ -31,7 +31,7 @@ impl NodeChain {
         }
     }
 
-    /// The call of a batch; declines have one call each.
+    /// The call of a batch; declines and answers to disputes have one call each.
     fn call(batch: &Batch) -> Call {
         use ve_chain::calls::{billing, hpc, utility};
         match batch {
@@ -45,6 +45,12 @@ impl NodeChain {
             Batch::Update(items) => hpc::update_many(items),
             Batch::Report(items) => billing::report_many(items),
             Batch::Complete(items) => hpc::complete_many(items),
+            Batch::OpenEvidence(items) => utility::force_batch(
+                items
+                    .iter()
+                    .map(|(agreement, evidence)| billing::open_evidence(*agreement, *evidence))
+                    .collect(),
+            ),
         }
     }
 }
@@ -57,6 +63,7 @@ fn proof(batch: &Batch) -> (&'static str, &'static str, &'static str) {
         Batch::Update(_) => ("Hpc", "JobProgressed", "job"),
         Batch::Report(_) => ("Billing", "Reported", "agreement"),
         Batch::Complete(_) => ("Hpc", "JobEnded", "job"),
+        Batch::OpenEvidence(_) => ("Billing", "EvidenceOpened", "agreement"),
     }
 }
 
@@ -146,6 +153,9 @@ impl Snapshot for NodeSnapshot {
         id: AgreementId,
     ) -> Result<Option<Agreement<AccountId32>>, ChainError> {
         self.0.agreement(id).await
+    }
+    async fn dispute(&self, id: AgreementId) -> Result<Option<Dispute>, ChainError> {
+        self.0.dispute(id).await
     }
     async fn plan(&self, id: PlanId) -> Result<Option<(ProviderId, PricePlan)>, ChainError> {
         self.0.plan(id).await

@@ -246,6 +246,7 @@ impl Context {
                 return self.retire(local, elsewhere).await;
             }
             Action::Clean => return self.clean(cluster, local).await,
+            Action::Disclose => return self.disclose(local, &*snapshot).await,
             _ => {}
         }
         let Some(job) = job else { return Ok(()) };

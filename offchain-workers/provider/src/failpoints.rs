@@ -13,7 +13,7 @@ pub fn unobserved() -> Observer {
     Arc::new(|_| {})
 }
 
-/// Every place, in the order in which an ordinary job passes them.
+/// Every place, in the order in which a job passes them that is disputed as soon as it has ended.
 pub const NAMES: &[&str] = &[
     "adopted",
     "admitted",
@@ -38,6 +38,10 @@ pub const NAMES: &[&str] = &[
     "metered-out",
     "complete-before-send",
     "complete-after-send",
+    "dispute-evidence-readable",
+    "dispute-persisted",
+    "dispute-before-send",
+    "dispute-after-send",
     "retired",
     "clean-before",
     "clean-directory-gone",

@@ -5,6 +5,7 @@
 //! again is opened again.
 
 use serde::{Deserialize, Serialize};
+use sp_core::H256;
 use ve_slurm::SchedulerJobId;
 use virtengine_primitives::{
     billing::UsageReport,
@@ -89,6 +90,9 @@ pub struct LocalJob {
     /// How it ended, results sealed and stored: complete in itself, sent unchanged.
     #[serde(default)]
     pub end: Option<JobEnd>,
+    /// The answer to a dispute on its way: the evidence is readable, and this is what the chain is told of it.
+    #[serde(default)]
+    pub opening: Option<H256>,
     /// When the finalised chain was first seen to have ended it, or to have given it to somebody else.
     #[serde(default)]
     pub retired_at: Option<Moment>,
@@ -112,6 +116,7 @@ impl LocalJob {
             log: LogCursor::default(),
             logged_at: None,
             end: None,
+            opening: None,
             retired_at: None,
         }
     }

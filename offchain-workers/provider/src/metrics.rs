@@ -6,7 +6,14 @@ use prometheus::{
 };
 
 /// The calls that the role makes.
-pub const CALLS: [&str; 5] = ["accept", "decline", "update", "report", "complete"];
+pub const CALLS: [&str; 6] = [
+    "accept",
+    "decline",
+    "update",
+    "report",
+    "complete",
+    "open-evidence",
+];
 
 /// Counters and gauges of the provider role.
 #[derive(Clone)]

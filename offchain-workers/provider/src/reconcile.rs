@@ -5,6 +5,7 @@
 //! removed on a guess.
 
 use crate::local::{Admission, LocalJob, Submission};
+use sp_core::H256;
 use virtengine_primitives::{
     billing::{Fault, UsageReport},
     hpc::{DeclineReason, JobEnd, JobProgress, JobState},
@@ -25,12 +26,28 @@ pub enum Observed {
         /// The chain knows that it started, so that usage can be reported and the start cannot be refused.
         started: bool,
     },
-    /// Ended, by us or by the chain.
-    Ended,
+    /// Ended, by us or by the chain; its money may not have been moved yet.
+    Ended(Settlement),
     /// Given to another cluster.
     Elsewhere,
-    /// The chain does not keep it any more.
+    /// The chain does not keep it any more, which it does until the money has been moved.
     Gone,
+}
+
+/// Where the money of an ended job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// The chain was not asked, or did not answer.
+    Unknown,
+    /// Not moved yet. Either nobody disputes it or our evidence has been opened: nothing is expected of us now.
+    Pending,
+    /// The payer disputes it, and we have not opened our evidence.
+    Disputed {
+        /// It must be opened before this block.
+        evidence_by: BlockNumber,
+    },
+    /// All of it has been moved, or it is none of ours.
+    Settled,
 }
 
 /// What the scheduler says about a job.
@@ -108,6 +125,10 @@ pub enum Action {
     Collect(Cause),
     /// Tell the chain how it ended.
     Complete(JobEnd),
+    /// Make the evidence of its usage readable by payer and arbiter, and prepare the answer to the dispute.
+    Disclose,
+    /// Tell the chain that the evidence is readable.
+    OpenEvidence(H256),
     /// Record that the chain is done with it.
     Retire,
     /// Remove its work directory and its record.
@@ -133,6 +154,8 @@ impl Action {
             Self::Cancel => "cancel",
             Self::Collect(_) => "collect",
             Self::Complete(_) => "complete",
+            Self::Disclose => "disclose",
+            Self::OpenEvidence(_) => "open-evidence",
             Self::Retire => "retire",
             Self::Clean => "clean",
         }
@@ -183,6 +206,12 @@ pub fn needs_scheduler(observed: &Observed, local: Option<&LocalJob>) -> bool {
             _,
         ) => false,
         (Observed::Open { .. }, Some(local)) => local.end.is_none() || !local.metered_out,
+        // Nothing is done about it before the money has been moved, but to answer a dispute.
+        (Observed::Ended(settlement), Some(local))
+            if local.retired_at.is_some() && *settlement != Settlement::Settled =>
+        {
+            false
+        }
         (_, Some(local)) => local.submission != Submission::None,
     }
 }
@@ -211,11 +240,32 @@ pub fn reconcile(
         Observed::Open {
             state: JobState::Ended(_),
             ..
-        }
-        | Observed::Ended
-        | Observed::Gone => leave(local, scheduler, intervals.retention, intervals, now),
+        } => leave(
+            local,
+            Settlement::Unknown,
+            scheduler,
+            intervals.retention,
+            intervals,
+            now,
+        ),
+        Observed::Gone => leave(
+            local,
+            Settlement::Settled,
+            scheduler,
+            intervals.retention,
+            intervals,
+            now,
+        ),
+        Observed::Ended(settlement) => leave(
+            local,
+            *settlement,
+            scheduler,
+            intervals.retention,
+            intervals,
+            now,
+        ),
         // Nothing of ours can still be wanted there, and the customer's inputs are none of our business any more.
-        Observed::Elsewhere => leave(local, scheduler, 0, intervals, now),
+        Observed::Elsewhere => leave(local, Settlement::Settled, scheduler, 0, intervals, now),
         Observed::Open {
             state,
             deadline,
@@ -255,19 +305,28 @@ fn stop(local: &LocalJob, intervals: &Intervals, now: Now) -> Action {
 
 fn leave(
     local: &LocalJob,
+    settlement: Settlement,
     scheduler: InScheduler,
     retention: u64,
     intervals: &Intervals,
     now: Now,
 ) -> Action {
-    if local.submission != Submission::None {
-        match scheduler {
-            InScheduler::Unknown => return Action::Wait,
-            alive if alive.is_alive() => return stop(local, intervals, now),
-            _ => {}
+    let submitted = local.submission != Submission::None;
+    if submitted && scheduler.is_alive() && due(local.cancelled_at, intervals.cancel, now) {
+        return Action::Cancel;
+    }
+    // An answer that is late is refused; one that is missing loses the dispute.
+    if let Settlement::Disputed { evidence_by } = settlement {
+        if now.block < evidence_by {
+            return local.opening.map_or(Action::Disclose, Action::OpenEvidence);
         }
     }
+    if submitted && (scheduler == InScheduler::Unknown || scheduler.is_alive()) {
+        return Action::Wait;
+    }
     match local.retired_at {
+        // Until the money has been moved everything may still be asked for.
+        Some(_) if settlement != Settlement::Settled => Action::Wait,
         None => Action::Retire,
         Some(at) if now.moment >= at.saturating_add(retention) => Action::Clean,
         Some(_) => Action::Wait,

@@ -14,6 +14,7 @@ const INTERVALS: Intervals = Intervals {
     cancel: 10_000,
     retention: 60_000,
 };
+const SETTLED: Observed = Observed::Ended(Settlement::Settled);
 const ALIVE: [InScheduler; 2] = [InScheduler::Pending, InScheduler::Running { since: 5 }];
 
 fn open(state: JobState) -> Observed {
@@ -185,18 +186,8 @@ fn an_ordinary_job_should_pass_every_step_in_order() {
         Ended { since: Some(5) },
         complete,
     );
-    assert(
-        Observed::Ended,
-        &metered,
-        Ended { since: Some(5) },
-        Action::Retire,
-    );
-    assert(
-        Observed::Ended,
-        &retired,
-        Ended { since: Some(5) },
-        Action::Clean,
-    );
+    assert(SETTLED, &metered, Ended { since: Some(5) }, Action::Retire);
+    assert(SETTLED, &retired, Ended { since: Some(5) }, Action::Clean);
 }
 
 #[test]
@@ -207,7 +198,7 @@ fn reconcile_should_adopt_when_a_job_is_new_and_wait_when_it_was_never_ours() {
             Action::Adopt
         );
     }
-    for observed in [Observed::Ended, Observed::Elsewhere, Observed::Gone] {
+    for observed in [SETTLED, Observed::Elsewhere, Observed::Gone] {
         assert_eq!(
             reconcile(&observed, None, InScheduler::Unknown, &INTERVALS, NOW),
             Action::Wait
@@ -243,7 +234,7 @@ fn reconcile_should_do_nothing_when_the_scheduler_is_unknown() {
             }
         }
     }
-    for observed in [Observed::Ended, Observed::Elsewhere, Observed::Gone] {
+    for observed in [SETTLED, Observed::Elsewhere, Observed::Gone] {
         assert_eq!(
             step(&observed, &submitted(), InScheduler::Unknown),
             Action::Wait
@@ -581,7 +572,7 @@ fn reconcile_should_report_no_usage_when_the_end_was_the_providers_fault() {
 
 #[test]
 fn reconcile_should_stop_and_remove_when_the_chain_is_done_with_the_job() {
-    for observed in [Observed::Ended, Observed::Elsewhere, Observed::Gone] {
+    for observed in [SETTLED, Observed::Elsewhere, Observed::Gone] {
         for alive in ALIVE {
             assert_eq!(step(&observed, &submitted(), alive), Action::Cancel);
         }
@@ -599,10 +590,7 @@ fn reconcile_should_stop_and_remove_when_the_chain_is_done_with_the_job() {
         retired_at: Some(NOW.moment),
         ..submitted()
     };
-    assert_eq!(
-        step(&Observed::Ended, &fresh, InScheduler::Absent),
-        Action::Wait
-    );
+    assert_eq!(step(&SETTLED, &fresh, InScheduler::Absent), Action::Wait);
     assert_eq!(
         step(&Observed::Gone, &fresh, InScheduler::Absent),
         Action::Wait
@@ -616,10 +604,99 @@ fn reconcile_should_stop_and_remove_when_the_chain_is_done_with_the_job() {
         retired_at: Some(0),
         ..submitted()
     };
-    assert_eq!(
-        step(&Observed::Ended, &old, InScheduler::Pending),
-        Action::Cancel
-    );
+    assert_eq!(step(&SETTLED, &old, InScheduler::Pending), Action::Cancel);
+}
+
+const UNSETTLED: [Settlement; 4] = [
+    Settlement::Unknown,
+    Settlement::Pending,
+    Settlement::Disputed {
+        evidence_by: NOW.block + 1,
+    },
+    Settlement::Disputed {
+        evidence_by: NOW.block,
+    },
+];
+
+#[test]
+fn reconcile_should_answer_a_dispute_once_and_in_time_only() {
+    use InScheduler::*;
+    let answer = sp_core::H256([3; 32]);
+    let [unknown, pending, disputed, too_late] = UNSETTLED.map(Observed::Ended);
+    let running = submitted();
+    let stopping = LocalJob {
+        cancelled_at: Some(NOW.moment),
+        ..submitted()
+    };
+    let retired = LocalJob {
+        retired_at: Some(0),
+        ..submitted()
+    };
+    let prepared = LocalJob {
+        opening: Some(answer),
+        ..retired.clone()
+    };
+    let table = [
+        // Retired or not, and whatever the scheduler says: the window does not wait.
+        (&disputed, &running, Absent, Action::Disclose),
+        (&disputed, &running, Unknown, Action::Disclose),
+        (&disputed, &retired, Unknown, Action::Disclose),
+        (&disputed, &prepared, Unknown, Action::OpenEvidence(answer)),
+        (
+            &disputed,
+            &prepared,
+            Ended { since: None },
+            Action::OpenEvidence(answer),
+        ),
+        // What still runs is stopped first, which takes a moment; the answer does not wait for it to be gone.
+        (&disputed, &running, Pending, Action::Cancel),
+        (&disputed, &stopping, Pending, Action::Disclose),
+        // Too late, answered already, or not known: nothing is sent.
+        (&too_late, &prepared, Unknown, Action::Wait),
+        (&too_late, &retired, Absent, Action::Wait),
+        (&pending, &prepared, Unknown, Action::Wait),
+        (&unknown, &prepared, Unknown, Action::Wait),
+        (&Observed::Gone, &prepared, Absent, Action::Clean),
+        (&SETTLED, &prepared, Absent, Action::Clean),
+    ];
+    for (observed, local, scheduler, expected) in table {
+        assert_eq!(
+            step(observed, local, scheduler),
+            expected,
+            "{observed:?} {local:?} {scheduler:?}"
+        );
+    }
+}
+
+#[test]
+fn reconcile_should_keep_an_ended_job_when_its_money_has_not_been_moved() {
+    let old = LocalJob {
+        retired_at: Some(0),
+        ..submitted()
+    };
+    for settlement in UNSETTLED {
+        let observed = Observed::Ended(settlement);
+        for scheduler in [
+            InScheduler::Unknown,
+            InScheduler::Absent,
+            InScheduler::Ended { since: Some(1) },
+        ] {
+            assert_ne!(step(&observed, &old, scheduler), Action::Clean);
+        }
+        assert!(
+            !needs_scheduler(&observed, Some(&old)),
+            "the scheduler is left in peace for as long as nothing can be removed"
+        );
+        // That the chain is done with the work is recorded all the same.
+        if !matches!(settlement, Settlement::Disputed { evidence_by } if NOW.block < evidence_by) {
+            assert_eq!(
+                step(&observed, &submitted(), InScheduler::Absent),
+                Action::Retire
+            );
+        }
+    }
+    assert!(needs_scheduler(&SETTLED, Some(&old)));
+    assert_eq!(step(&SETTLED, &old, InScheduler::Absent), Action::Clean);
 }
 
 /// Over every combination: what must never happen.
@@ -665,7 +742,8 @@ fn no_step_should_be_destructive_on_a_guess() {
                             let observed = states
                                 .iter()
                                 .flat_map(|s| [open(*s), cancelling(*s), late(*s)])
-                                .chain([Observed::Ended, Observed::Elsewhere, Observed::Gone]);
+                                .chain([SETTLED, Observed::Elsewhere, Observed::Gone])
+                                .chain(UNSETTLED.map(Observed::Ended));
                             for observed in observed {
                                 for scheduler in [
                                     Unknown,
@@ -707,6 +785,10 @@ fn check(observed: &Observed, local: &LocalJob, scheduler: InScheduler) {
         Action::Stage => assert!(scheduler == InScheduler::Absent && is_open, "{context}"),
         // Nothing is removed while the chain holds the job open, or while it may be running.
         Action::Clean => {
+            assert!(
+                !matches!(observed, Observed::Ended(s) if *s != Settlement::Settled),
+                "{context}"
+            );
             assert!(!is_open && local.retired_at.is_some(), "{context}");
             assert!(
                 local.submission == Submission::None || !scheduler.is_alive(),
@@ -714,6 +796,13 @@ fn check(observed: &Observed, local: &LocalJob, scheduler: InScheduler) {
             );
             assert!(
                 local.submission == Submission::None || scheduler != InScheduler::Unknown,
+                "{context}"
+            );
+        }
+        // A dispute is answered while it can be, and nothing else is.
+        Action::Disclose | Action::OpenEvidence(_) => {
+            assert!(
+                matches!(observed, Observed::Ended(Settlement::Disputed { evidence_by }) if NOW.block < *evidence_by),
                 "{context}"
             );
         }

@@ -7,7 +7,7 @@ use crate::{
     context::{now_ms, Context},
     local::LocalJob,
     policy::{on_error, Outside, StepError, Verdict},
-    reconcile::{needs_scheduler, reconcile, Action, InScheduler, Now, Observed},
+    reconcile::{needs_scheduler, reconcile, Action, InScheduler, Now, Observed, Settlement},
     view::{Batch, ChainJob, Snapshot},
 };
 use futures::{stream, FutureExt, StreamExt};
@@ -27,6 +27,9 @@ use virtengine_primitives::{
 const GATHER: Duration = Duration::from_millis(15);
 /// Jobs whose scheduler is asked at the same time.
 const LOOKS: usize = 32;
+/// Between two looks at the money of an ended job: a small part of the shortest time that a chain gives to answer a
+/// dispute.
+const LOOK_AT_MONEY: Duration = Duration::from_secs(3);
 /// After this long without another failure a job's failures are forgotten.
 const FORGIVEN: Duration = Duration::from_secs(600);
 
@@ -41,6 +44,10 @@ pub struct Role {
     busy: HashSet<AgreementId>,
     /// Jobs whose last steps failed: how many in a row, and when to look again.
     failing: HashMap<AgreementId, (u32, Instant)>,
+    /// Ended jobs whose money has not been moved yet: when to look at it again.
+    unsettled: HashMap<AgreementId, Instant>,
+    /// Ended jobs whose money has been moved: only their retention counts.
+    settled: HashSet<AgreementId>,
     failed_rounds: u32,
 }
 
@@ -61,6 +68,7 @@ struct Calls {
     update: Vec<(AgreementId, JobProgress)>,
     report: Vec<(AgreementId, virtengine_primitives::billing::UsageReport)>,
     complete: Vec<(AgreementId, virtengine_primitives::hpc::JobEnd)>,
+    open_evidence: Vec<(AgreementId, sp_core::H256)>,
 }
 
 impl Calls {
@@ -80,16 +88,22 @@ impl Calls {
             .chain(chunks(self.update, Batch::Update))
             .chain(chunks(self.report, Batch::Report))
             .chain(chunks(self.complete, Batch::Complete))
+            .chain(chunks(self.open_evidence, Batch::OpenEvidence))
             .collect()
     }
 }
 
-/// What the chain says about a job of a cluster of ours.
+/// What the chain says about a job of a cluster of ours. Where the money of an ended one stands is not known yet.
 pub(crate) fn observe(cluster: ClusterId, job: Option<&ChainJob>) -> Observed {
     match job {
         None => Observed::Gone,
         Some(job) if job.ended_at.is_some() || matches!(job.state, JobState::Ended(_)) => {
-            Observed::Ended
+            Observed::Ended(if job.assignment.cluster == cluster {
+                Settlement::Unknown
+            } else {
+                // It ended at somebody else's, who answers for it.
+                Settlement::Settled
+            })
         }
         Some(job) if job.assignment.cluster != cluster => Observed::Elsewhere,
         Some(job) => Observed::Open {
@@ -109,6 +123,8 @@ impl Role {
             tasks: JoinSet::new(),
             busy: HashSet::new(),
             failing: HashMap::new(),
+            unsettled: HashMap::new(),
+            settled: HashSet::new(),
             failed_rounds: 0,
         }
     }
@@ -301,9 +317,13 @@ impl Role {
             .retain(|_, (_, until)| until.elapsed() < FORGIVEN);
 
         let looked: Vec<(Candidate, InScheduler)> = stream::iter(candidates)
-            .map(|candidate| {
-                let context = context.clone();
+            .map(|mut candidate| {
+                let (context, snapshot) = (context.clone(), snapshot.clone());
                 async move {
+                    if candidate.observed == Observed::Ended(Settlement::Unknown) {
+                        let settlement = context.settlement_known(&*snapshot, candidate.id).await;
+                        candidate.observed = Observed::Ended(settlement);
+                    }
                     let look = match &candidate.local {
                         Some(local) if needs_scheduler(&candidate.observed, Some(local)) => {
                             context
@@ -331,6 +351,7 @@ impl Role {
             if action != Action::Wait {
                 tracing::debug!(job = candidate.id, action = action.name(), ?look, "decided");
             }
+            self.rest(&candidate, &action);
             self.begin(candidate, action, &snapshot, &mut calls);
         }
         for batch in calls.into_batches() {
@@ -355,13 +376,39 @@ impl Role {
                 .is_none_or(|(_, until)| *until <= Instant::now())
     }
 
-    /// Whether to look at a recorded job in this round. What the chain is done with is left alone until its directory
-    /// may go: an end is final.
+    /// Whether to look at a recorded job in this round. An end is final: from then on only its money is looked at, now
+    /// and then, because it may be disputed; and once that has been moved, nothing until its directory may go.
     fn is_due(&self, local: &LocalJob, is_open: bool, now: Moment) -> bool {
-        let kept = local
-            .retired_at
-            .is_some_and(|at| now < at.saturating_add(self.context.settings.intervals.retention));
-        self.is_free(local.agreement) && (is_open || !kept)
+        let id = local.agreement;
+        let rests = local.retired_at.is_some_and(|at| {
+            if self.settled.contains(&id) {
+                now < at.saturating_add(self.context.settings.intervals.retention)
+            } else {
+                self.unsettled
+                    .get(&id)
+                    .is_some_and(|at| *at > Instant::now())
+            }
+        });
+        self.is_free(id) && (is_open || !rests)
+    }
+
+    /// Remembers when to look again at an ended job for which there is nothing to do now.
+    fn rest(&mut self, candidate: &Candidate, action: &Action) {
+        let retired = matches!(&candidate.local, Some(local) if local.retired_at.is_some());
+        self.unsettled.remove(&candidate.id);
+        self.settled.remove(&candidate.id);
+        if !retired || *action != Action::Wait {
+            return;
+        }
+        if matches!(
+            candidate.observed,
+            Observed::Ended(Settlement::Settled) | Observed::Gone
+        ) {
+            self.settled.insert(candidate.id);
+        } else {
+            let again = Instant::now() + LOOK_AT_MONEY;
+            self.unsettled.insert(candidate.id, again);
+        }
     }
 
     fn begin(
@@ -391,6 +438,7 @@ impl Role {
             }
             Action::Report(report) => return calls.report.push((id, report)),
             Action::Complete(end) => return calls.complete.push((id, end)),
+            Action::OpenEvidence(hash) => return calls.open_evidence.push((id, hash)),
             _ => {}
         }
         if self.tasks.len() >= self.context.settings.parallel {
@@ -432,6 +480,7 @@ impl Context {
             Batch::Update(_) => "update-before-send",
             Batch::Report(_) => "report-before-send",
             Batch::Complete(_) => "complete-before-send",
+            Batch::OpenEvidence(_) => "dispute-before-send",
         });
         let outcome = self.chain.send(batch.clone()).await;
         self.passed(match &batch {
@@ -439,6 +488,7 @@ impl Context {
             Batch::Update(_) => "update-after-send",
             Batch::Report(_) => "report-after-send",
             Batch::Complete(_) => "complete-after-send",
+            Batch::OpenEvidence(_) => "dispute-after-send",
         });
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         let outcomes = match outcome {
@@ -485,10 +535,36 @@ impl Context {
                     result = Err(error);
                 }
             }
+            if let Batch::OpenEvidence(_) = batch {
+                // Whether it is to be answered again (it was refused, or there is another dispute) the chain says.
+                if let Err(error) = self.forget_opening(job).await {
+                    result = Err(error);
+                }
+            }
             tracing::info!(job, call = name, ok = result.is_ok(), "sent");
             results.push((job, result));
         }
         results
+    }
+
+    /// Where the money of an ended job stands; unknown if the chain does not say.
+    async fn settlement_known(&self, snapshot: &dyn Snapshot, job: AgreementId) -> Settlement {
+        self.settlement(snapshot, job)
+            .await
+            .unwrap_or_else(|error| {
+                let who = [Outside::Chain.name()];
+                self.metrics.unanswered.with_label_values(&who).inc();
+                tracing::warn!(job, %error, "the chain was asked about the money of an ended job");
+                Settlement::Unknown
+            })
+    }
+
+    async fn forget_opening(&self, job: AgreementId) -> Result<(), StepError> {
+        let Some(mut local) = self.records.get(job) else {
+            return Ok(());
+        };
+        local.opening = None;
+        self.records.put(&local).await
     }
 
     async fn forget_report(&self, job: AgreementId) -> Result<(), StepError> {

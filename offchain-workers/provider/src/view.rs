@@ -5,7 +5,7 @@ use sp_core::{crypto::AccountId32, H256};
 use std::{sync::Arc, time::Duration};
 use ve_chain::ChainError;
 use virtengine_primitives::{
-    billing::{Agreement, PricePlan, UsageReport},
+    billing::{Agreement, Dispute, PricePlan, UsageReport},
     envelope::{EncryptionKey, KeyId},
     hpc::{Cluster, DeclineReason, Job, JobEnd, JobProgress},
     AgreementId, BlockNumber, ClusterId, Moment, Name, PlanId, ProviderId, TemplateHash,
@@ -27,6 +27,8 @@ pub enum Batch {
     Report(Vec<(AgreementId, UsageReport)>),
     /// Ends jobs.
     Complete(Vec<(AgreementId, JobEnd)>),
+    /// Opens the evidence in disputes.
+    OpenEvidence(Vec<(AgreementId, H256)>),
 }
 
 impl Batch {
@@ -38,6 +40,7 @@ impl Batch {
             Self::Update(_) => "update",
             Self::Report(_) => "report",
             Self::Complete(_) => "complete",
+            Self::OpenEvidence(_) => "open-evidence",
         }
     }
 
@@ -49,6 +52,7 @@ impl Batch {
             Self::Update(items) => items.iter().map(|(job, _)| *job).collect(),
             Self::Report(items) => items.iter().map(|(job, _)| *job).collect(),
             Self::Complete(items) => items.iter().map(|(job, _)| *job).collect(),
+            Self::OpenEvidence(items) => items.iter().map(|(job, _)| *job).collect(),
         }
     }
 }
@@ -88,6 +92,8 @@ pub trait Snapshot: Send + Sync {
         &self,
         id: AgreementId,
     ) -> Result<Option<Agreement<AccountId32>>, ChainError>;
+    /// The open dispute of an agreement.
+    async fn dispute(&self, id: AgreementId) -> Result<Option<Dispute>, ChainError>;
     /// A price plan.
     async fn plan(&self, id: PlanId) -> Result<Option<(ProviderId, PricePlan)>, ChainError>;
     /// A cluster.

@@ -319,3 +319,80 @@ async fn job_should_be_stopped_and_removed_when_it_was_given_to_another_cluster(
         "forgotten by the scheduler as well"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dispute_should_be_answered_with_readable_evidence_when_it_is_opened_after_the_end() {
+    let (_directory, world) = world();
+    world
+        .order(
+            1,
+            &Order {
+                seconds: 2.3,
+                ..Order::default()
+            },
+        )
+        .await;
+    world
+        .run_until(LIMIT, |state| state.jobs[&1].ended_at.is_some())
+        .await;
+    assert!(world.done(1, "report") >= 2);
+    // Nobody but customer and worker can open it yet: the arbiter had no key when the reports were made.
+    world.arbiter_appears();
+    world.chain.change(|state| state.dispute(1, 200, 10_000));
+    world
+        .run_until(LIMIT, |state| state.disputes[&1].evidence.is_some())
+        .await;
+    let told = world.chain.read().disputes[&1].evidence;
+    for who in ["arbiter", "customer", "worker"] {
+        assert_eq!(told, Some(world.bundle(1, who).await), "{who}");
+    }
+
+    // Kept beyond the retention for as long as it is not decided, and answered only once.
+    let retained = ve_provider::now_ms() + 4_000;
+    world
+        .run_until(LIMIT, |_| ve_provider::now_ms() > retained)
+        .await;
+    assert!(world.home(1).exists(), "there is an open dispute");
+    let calls = |state: &chain::State| {
+        let of = |c: &&(String, u64, Result<(), String>)| c.0 == "open-evidence";
+        state.calls.iter().filter(of).count()
+    };
+    assert_eq!(calls(&world.chain.read()), 1);
+
+    // Decided, and disputed again before it was settled: answered again.
+    world.chain.change(|state| state.dispute(1, 200, 10_000));
+    world
+        .run_until(LIMIT, |state| state.disputes[&1].evidence.is_some())
+        .await;
+    assert_eq!(world.chain.read().disputes[&1].evidence, told);
+
+    let home = world.home(1);
+    world.chain.change(|state| state.disputes.clear());
+    world.run_until(LIMIT, move |_| !home.exists()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dispute_should_be_answered_later_when_its_evidence_cannot_be_read_at_first() {
+    let (_directory, world) = world();
+    world.order(1, &Order::default()).await;
+    world
+        .run_until(LIMIT, |state| state.jobs[&1].ended_at.is_some())
+        .await;
+    let path = ve_store::Artifacts::evidence_path(&chain::GENESIS, 1, 1);
+    let file = world.root.join("artifacts").join(path);
+    let aside = world.root.join("aside");
+    std::fs::rename(&file, &aside).unwrap();
+    world.chain.change(|state| state.dispute(1, 200, 10_000));
+    let until = ve_provider::now_ms() + 2_500;
+    world
+        .run_until(LIMIT, |_| ve_provider::now_ms() > until)
+        .await;
+    assert_eq!(world.chain.read().disputes[&1].evidence, None);
+    assert!(world.home(1).exists(), "nothing is removed for want of it");
+    std::fs::rename(&aside, &file).unwrap();
+    world
+        .run_until(LIMIT, |state| state.disputes[&1].evidence.is_some())
+        .await;
+    let told = world.chain.read().disputes[&1].evidence;
+    assert_eq!(told, Some(world.bundle(1, "customer").await));
+}

@@ -84,19 +84,16 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Seals the rows to the customer, to the arbiters and to ourselves (to open them again in a dispute).
+    /// Seals the rows and stores them; returns the hash of what was sealed.
     async fn store_evidence(
         &self,
         due: &Due,
         rows: &[ve_slurm::Attempt],
     ) -> Result<H256, StepError> {
         let context = self.context;
-        let mut recipients = context.keys_of(self.snapshot, &self.job.customer).await?;
-        for arbiter in &context.settings.arbiters {
-            recipients.extend(context.keys_of(self.snapshot, arbiter).await?);
-        }
-        recipients.truncate(virtengine_primitives::envelope::MAX_RECIPIENTS as usize - 1);
-        recipients.push(context.secret.public());
+        let recipients = context
+            .evidence_recipients(self.snapshot, &self.job.customer)
+            .await?;
         let evidence = Evidence {
             agreement: self.id,
             sequence: due.sequence,

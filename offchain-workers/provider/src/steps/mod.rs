@@ -2,8 +2,11 @@
 
 mod admit;
 mod collect;
+mod dispute;
 mod leave;
 mod logs;
 mod meter;
 mod stage;
 mod submit;
+
+pub use dispute::{evidence_bundle, next_head};

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use sp_core::{crypto::AccountId32, H256};
+use sp_core::{crypto::AccountId32, Encode, H256};
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -14,6 +14,7 @@ use ve_chain::ChainError;
 use ve_provider::{now_ms, Batch, ChainJob, ChainView, Outcomes, Snapshot};
 use virtengine_primitives::{
     billing::*,
+    blake2_256,
     calendar::month_of,
     envelope::{key_id, EncryptionKey, KeyId},
     hpc::*,
@@ -31,6 +32,10 @@ pub struct State {
     pub born: Moment,
     pub jobs: BTreeMap<AgreementId, ChainJob>,
     pub agreements: BTreeMap<AgreementId, Agreement<AccountId32>>,
+    /// The last dispute of an agreement, open or over.
+    pub disputes: BTreeMap<AgreementId, Dispute>,
+    /// Whether every job is disputed as soon as it has ended, and decided on soon after the evidence was opened.
+    pub disputing: bool,
     pub reports: Vec<(AgreementId, UsageReport)>,
     pub keys: Vec<(AccountId32, [u8; 32])>,
     pub plan: PricePlan,
@@ -90,6 +95,53 @@ impl State {
         u32::try_from((now_ms() - self.born) / BLOCK).unwrap()
     }
 
+    /// The dispute that is still open: time ends it as it does on the real chain.
+    pub fn open_dispute(&self, id: AgreementId) -> Option<&Dispute> {
+        let block = self.block();
+        self.disputes.get(&id).filter(|d| match d.evidence {
+            None => block < d.evidence_by,
+            Some(_) => block < d.decide_by,
+        })
+    }
+
+    /// An agreement, settled when its time has come.
+    fn agreement(&self, id: AgreementId) -> Option<Agreement<AccountId32>> {
+        let mut agreement = self.agreements.get(&id)?.clone();
+        if let AgreementState::Ended { release_at } = agreement.state {
+            if self.block() >= release_at && self.open_dispute(id).is_none() {
+                agreement.state = AgreementState::Settled { prune_at: u32::MAX };
+            }
+        }
+        Some(agreement)
+    }
+
+    /// Opens a dispute.
+    pub fn dispute(&mut self, id: AgreementId, evidence_window: u32, decision_window: u32) {
+        let evidence_by = self.block() + evidence_window;
+        let dispute = Dispute {
+            amount: 1,
+            grounds: H256::zero(),
+            evidence_by,
+            evidence: None,
+            decide_by: evidence_by + decision_window,
+        };
+        self.disputes.insert(id, dispute);
+    }
+
+    fn open_evidence(&mut self, id: AgreementId, evidence: H256) -> Result<(), String> {
+        let (block, soon) = (self.block(), self.disputing);
+        self.open_dispute(id).ok_or("NoDispute")?;
+        let dispute = self.disputes.get_mut(&id).ok_or("NoDispute")?;
+        if dispute.evidence.is_some() {
+            return Err("EvidenceOpened".into());
+        }
+        dispute.evidence = Some(evidence);
+        if soon {
+            dispute.decide_by = block + 8;
+        }
+        Ok(())
+    }
+
     fn own(&mut self, id: AgreementId) -> Result<&mut ChainJob, String> {
         let block = self.block();
         let job = self.jobs.get_mut(&id).ok_or("UnknownJob")?;
@@ -120,6 +172,9 @@ impl State {
         let job = self.own(id)?;
         job.state = JobState::Ended(EndReason::Expired);
         job.ended_at = Some(block);
+        if let Some(agreement) = self.agreements.get_mut(&id) {
+            agreement.state = AgreementState::Settled { prune_at: u32::MAX };
+        }
         Ok(())
     }
 
@@ -198,6 +253,9 @@ impl State {
             return refuse("UsageExceedsAllocation");
         }
         agreement.sequence = report.sequence;
+        let mut head = agreement.head.as_bytes().to_vec();
+        report.encode_to(&mut head);
+        agreement.head = blake2_256(&head);
         agreement.metered_until = report.until;
         agreement.cumulative = cumulative;
         self.reports.push((id, report.clone()));
@@ -234,8 +292,11 @@ impl State {
         job.ended_at = Some(block);
         if let Some(agreement) = self.agreements.get_mut(&id) {
             agreement.state = AgreementState::Ended {
-                release_at: block + 20,
+                release_at: block + agreement.dispute_window,
             };
+        }
+        if self.disputing {
+            self.dispute(id, 300, 300);
         }
         Ok(())
     }
@@ -258,6 +319,10 @@ impl State {
             Batch::Complete(items) => items
                 .into_iter()
                 .map(|(job, end)| self.complete(job, end))
+                .collect(),
+            Batch::OpenEvidence(items) => items
+                .into_iter()
+                .map(|(job, evidence)| self.open_evidence(job, evidence))
                 .collect(),
         };
         for (job, outcome) in batch.jobs().into_iter().zip(&outcomes) {
@@ -317,7 +382,10 @@ impl Snapshot for FileSnapshot {
         &self,
         id: AgreementId,
     ) -> Result<Option<Agreement<AccountId32>>, ChainError> {
-        Ok(self.0.agreements.get(&id).cloned())
+        Ok(self.0.agreement(id))
+    }
+    async fn dispute(&self, id: AgreementId) -> Result<Option<Dispute>, ChainError> {
+        Ok(self.0.open_dispute(id).cloned())
     }
     async fn plan(&self, _: PlanId) -> Result<Option<(ProviderId, PricePlan)>, ChainError> {
         Ok(Some((0, self.0.plan.clone())))

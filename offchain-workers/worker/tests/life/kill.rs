@@ -81,6 +81,7 @@ async fn survive(failpoint: &'static str) {
             },
         )
         .await;
+    world.chain.change(|state| state.disputing = true);
     let mut first = spawn(&world, Some(failpoint));
     let died = dies(&mut first, Duration::from_secs(40)).await;
     if !died {
@@ -113,7 +114,7 @@ async fn survive(failpoint: &'static str) {
 
     let end = world.end(JOB).unwrap();
     assert_eq!(end.reason, EndReason::Completed, "{failpoint}");
-    for call in ["accept", "complete"] {
+    for call in ["accept", "complete", "open-evidence"] {
         assert_eq!(world.done(JOB, call), 1, "{failpoint}: {call}");
     }
     // After the last places the scheduler has forgotten it before it could be looked at here.
@@ -129,6 +130,14 @@ async fn survive(failpoint: &'static str) {
         "{failpoint}: a job of 1.6 s is one second on two processors"
     );
     world.check_reports(JOB).await;
+    let state = world.chain.read();
+    assert_eq!(
+        state.disputes[&JOB].evidence,
+        Some(world.bundle(JOB, "worker").await),
+        "{failpoint}"
+    );
+    let refused = |c: &&(String, u64, Result<(), String>)| c.0 == "open-evidence" && c.2.is_err();
+    assert_eq!(state.calls.iter().filter(refused).count(), 0, "{failpoint}");
     assert_eq!(
         world.result(JOB).await["words-0.txt"],
         world.words().as_bytes(),

@@ -17,11 +17,12 @@ use ve_provider::{
     reconcile::Intervals,
     Artifacts, ClusterSettings, Context, Health, Library, Metrics, Records, Role, Settings,
 };
-use ve_slurm::{LocalConfig, LocalScheduler, Lookup, Scheduler};
+use ve_slurm::{LocalConfig, LocalScheduler, Lookup, QueryError, Scheduler};
 use ve_store::Database;
 use virtengine_primitives::{billing::*, blake2_256, hpc::*, AgreementId, AssetKind, Name};
 
 pub const CUSTOMER: [u8; 32] = [7; 32];
+pub const ARBITER: [u8; 32] = [8; 32];
 
 /// The world, found again by its directory.
 pub struct World {
@@ -85,7 +86,7 @@ impl World {
         let library = ve_templates::Library::open(&root.join("library")).unwrap();
         let template = library.find("tiny").unwrap().hash();
         let mut keys = Vec::new();
-        for who in ["customer", "worker"] {
+        for who in ["customer", "worker", "arbiter"] {
             let key = SecretKey::generate().unwrap();
             let text: String = key.to_bytes().iter().map(|b| format!("{b:02x}")).collect();
             std::fs::write(root.join(format!("{who}.key")), text).unwrap();
@@ -118,6 +119,8 @@ impl World {
             born: now_ms(),
             jobs: Default::default(),
             agreements: Default::default(),
+            disputes: Default::default(),
+            disputing: false,
             reports: Vec::new(),
             keys,
             plan: PricePlan {
@@ -261,7 +264,7 @@ impl World {
                     cumulative: Quantities::default(),
                     charged: 0,
                     head: H256::zero(),
-                    dispute_window: 20,
+                    dispute_window: 10,
                     take_rate: Default::default(),
                 },
             );
@@ -293,7 +296,7 @@ impl World {
             poll: Duration::from_millis(200),
             input_grace: Duration::from_millis(800),
             parallel: 8,
-            arbiters: Vec::new(),
+            arbiters: vec![AccountId32::new(ARBITER)],
             drain: Duration::from_secs(5),
             job_path: "/usr/bin:/bin".into(),
         };
@@ -349,7 +352,12 @@ impl World {
         match scheduler.find(&self.handle(id)).await {
             Lookup::Found(ids) => {
                 assert_eq!(ids.len(), 1, "one handle, one job");
-                scheduler.attempts(&ids[0]).await.unwrap()
+                match scheduler.attempts(&ids[0]).await {
+                    Ok(rows) => rows,
+                    // Forgotten between the two questions.
+                    Err(QueryError::Absent) => Vec::new(),
+                    Err(error) => panic!("{error}"),
+                }
             }
             Lookup::Absent => Vec::new(),
             Lookup::Unknown(why) => panic!("{why}"),
@@ -403,8 +411,29 @@ impl World {
 
     /// Checks that every report on chain follows the last one and has evidence that its customer can open and check.
     pub async fn check_reports(&self, id: AgreementId) {
-        let customer = secret(&self.root.join("customer.key"));
+        self.evidence_hashes(id, "customer").await;
+    }
+
+    /// Registers the arbiter's key.
+    pub fn arbiter_appears(&self) {
+        let key = secret(&self.root.join("arbiter.key"));
+        self.chain.change(|state| {
+            let public = key.public().to_bytes();
+            state.keys.push((AccountId32::new(ARBITER), public));
+        });
+    }
+
+    /// What the chain is to be told of all evidence of a job, by whoever can open it.
+    pub async fn bundle(&self, id: AgreementId, who: &str) -> H256 {
+        blake2_256(&self.evidence_hashes(id, who).await.concat())
+    }
+
+    /// Opens the evidence of every report on chain as somebody, and checks it.
+    async fn evidence_hashes(&self, id: AgreementId, who: &str) -> Vec<[u8; 32]> {
+        let reader = secret(&self.root.join(format!("{who}.key")));
         let reports = self.chain.read().reports;
+        let mut hashes = Vec::new();
+        let mut head = H256::zero();
         for (n, (_, report)) in reports.iter().filter(|(job, _)| *job == id).enumerate() {
             assert_eq!(report.sequence as usize, n + 1);
             let path = ve_store::Artifacts::evidence_path(&GENESIS, id, report.sequence.into());
@@ -416,7 +445,7 @@ impl World {
                 .expect("evidence");
             let (header, body) = ve_envelope::frame::from_bytes(&bytes).unwrap();
             let binding = Binding::evidence(GENESIS, id, report.sequence.into());
-            let rows = open(&header, body, &customer, &binding).unwrap();
+            let rows = open(&header, body, &reader, &binding).unwrap();
             assert_eq!(
                 blake2_256(&rows),
                 report.evidence,
@@ -425,7 +454,11 @@ impl World {
             );
             let text: serde_json::Value = serde_json::from_slice(&rows[32..]).unwrap();
             assert_eq!(text["agreement"], id);
+            hashes.push(report.evidence.0);
+            head = ve_provider::next_head(head, &rows).unwrap();
         }
+        assert_eq!(head, self.chain.read().agreements[&id].head);
+        hashes
     }
 
     /// Cpu-seconds on chain.
