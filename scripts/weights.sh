@@ -26,10 +26,11 @@ if [ ${#pallets[@]} = 0 ]; then
 fi
 for pallet in "${pallets[@]}"; do
   step "measuring $pallet"
+  file=runtime/solo/src/weights/$(echo "$pallet" | sed 's/::/_/g').rs
   "$bencher" v1 benchmark pallet --runtime "$wasm" --genesis-builder=runtime --genesis-builder-preset=development \
     --pallet "$pallet" --extrinsic '*' --steps "${STEPS:-50}" --repeat "${REPEAT:-20}" \
-    --output "runtime/solo/src/weights/$(echo "$pallet" | tr - _ | sed 's/::/_/g').rs" >>"$ve_log" 2>&1 ||
-    die "measuring $pallet failed" "see $ve_log"
+    --output "$file" >>"$ve_log" 2>&1 || die "measuring $pallet failed" "see $ve_log"
+  # The command line names folders of this machine.
+  sed -i '/^\/\/ Executed Command:/,/^$/d' "$file"
 done
-cargo fmt -p virtengine-runtime
 step "done: look at the difference, then commit runtime/solo/src/weights"

@@ -19,6 +19,7 @@ use frame_system::RawOrigin;
 use sp_runtime::traits::BlockNumberProvider;
 use virtengine_primitives::{
     billing::Fault,
+    blake2_256,
     hpc::*,
     traits::{AccountStanding, Billing, EnvelopePolicy, ProviderRegistry},
     AgreementId, AssetKind, Balance, ClusterId, Name, PlanId, ProviderId, Role, TemplateHash,
@@ -116,7 +117,7 @@ fn request<T: Config>(candidates: u32) -> (T::AccountId, JobRequest, Market<T>) 
     let readers: Vec<_> = shops.iter().map(|(shop, _)| shop.worker.clone()).collect();
     let inputs: Vec<_> = (0..MAX_INPUTS)
         .map(|n| InputRef {
-            hash: TemplateHash::from_low_u64_be(n.into()),
+            hash: blake2_256(&n.encode()),
             length: 1,
         })
         .collect();
@@ -264,7 +265,7 @@ mod benchmarks {
         let shop = shop::<T>(0);
         let id = cluster(&shop);
         for n in 1..t {
-            let hash = TemplateHash::from_low_u64_be(n.into());
+            let hash = blake2_256(&n.encode());
             Pallet::<T>::do_allow_template(shop.owner.clone(), id, hash, name(n)).unwrap();
         }
         #[extrinsic_call]

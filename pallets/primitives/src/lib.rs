@@ -4,7 +4,14 @@
 //! Invariant: this crate knows no pallet and holds no storage.
 
 #![cfg_attr(not(feature = "std"), no_std)]
-#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::indexing_slicing))]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::unwrap_used,
+        clippy::indexing_slicing
+    )
+)]
 
 extern crate alloc;
 
@@ -46,73 +53,109 @@ pub type Name = BoundedVec<u8, ConstU32<64>>;
 
 /// In what a price, an agreement, a line or an event is denominated.
 #[derive(
-	Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
-	TypeInfo, Default, serde::Serialize, serde::Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
 )]
 pub enum AssetKind {
-	/// The chain's own token.
-	#[default]
-	#[codec(index = 0)]
-	Native,
-	/// An asset of the assets pallet.
-	#[codec(index = 1)]
-	Asset(AssetId),
+    /// The chain's own token.
+    #[default]
+    #[codec(index = 0)]
+    Native,
+    /// An asset of the assets pallet.
+    #[codec(index = 1)]
+    Asset(AssetId),
 }
 
 /// What an account may do beyond what every account may. See the `accounts` pallet for who grants which.
 #[derive(
-	Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
-	TypeInfo, serde::Serialize, serde::Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
+    serde::Serialize,
+    serde::Deserialize,
 )]
 pub enum Role {
-	/// Set at genesis; may nominate administrators. Cannot be granted by anybody.
-	#[codec(index = 0)]
-	Genesis,
-	/// Nominates moderators, arbiters, attestors and support agents; suspends and terminates accounts.
-	#[codec(index = 1)]
-	Administrator,
-	/// Suspends accounts.
-	#[codec(index = 2)]
-	Moderator,
-	/// Approved to register a provider organisation.
-	#[codec(index = 3)]
-	Provider,
-	/// Reads and answers support tickets.
-	#[codec(index = 4)]
-	SupportAgent,
-	/// Buys. Every account in good standing may take this role itself.
-	#[codec(index = 5)]
-	Customer,
-	/// Runs a validator.
-	#[codec(index = 6)]
-	Validator,
-	/// Decides disputes.
-	#[codec(index = 7)]
-	Arbiter,
-	/// Attests attributes of provider organisations.
-	#[codec(index = 8)]
-	Attestor,
+    /// Set at genesis; may nominate administrators. Cannot be granted by anybody.
+    #[codec(index = 0)]
+    Genesis,
+    /// Nominates moderators, arbiters, attestors and support agents; suspends and terminates accounts.
+    #[codec(index = 1)]
+    Administrator,
+    /// Suspends accounts.
+    #[codec(index = 2)]
+    Moderator,
+    /// Approved to register a provider organisation.
+    #[codec(index = 3)]
+    Provider,
+    /// Reads and answers support tickets.
+    #[codec(index = 4)]
+    SupportAgent,
+    /// Buys. Every account in good standing may take this role itself.
+    #[codec(index = 5)]
+    Customer,
+    /// Runs a validator.
+    #[codec(index = 6)]
+    Validator,
+    /// Decides disputes.
+    #[codec(index = 7)]
+    Arbiter,
+    /// Attests attributes of provider organisations.
+    #[codec(index = 8)]
+    Attestor,
 }
 
 /// Whether an account may act.
 #[derive(
-	Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Default,
-	serde::Serialize, serde::Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
 )]
 pub enum AccountState {
-	/// May act. The state of every account that nobody has spoken about.
-	#[default]
-	#[codec(index = 0)]
-	Active,
-	/// May withdraw and read, and nothing else, until reactivated.
-	#[codec(index = 1)]
-	Suspended,
-	/// As suspended, for ever; holds no role.
-	#[codec(index = 2)]
-	Terminated,
+    /// May act. The state of every account that nobody has spoken about.
+    #[default]
+    #[codec(index = 0)]
+    Active,
+    /// May withdraw and read, and nothing else, until reactivated.
+    #[codec(index = 1)]
+    Suspended,
+    /// As suspended, for ever; holds no role.
+    #[codec(index = 2)]
+    Terminated,
 }
 
 /// Content hash as the chain uses it everywhere: Blake2b-256.
 pub fn blake2_256(bytes: &[u8]) -> H256 {
-	H256(sp_crypto_hashing::blake2_256(bytes))
+    H256(sp_crypto_hashing::blake2_256(bytes))
 }

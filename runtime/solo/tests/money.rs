@@ -9,7 +9,10 @@ mod world;
 use world::World;
 
 fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
+    std::env::var(name)
+        .ok()
+        .and_then(|v| v.parse().ok())
+        .unwrap_or(default)
 }
 
 /// Several worlds beat one long one: each starts young and grows its own crowd of old agreements.
@@ -18,7 +21,11 @@ const WORLDS: u64 = 20;
 #[test]
 fn money_should_stay_exact_and_never_get_stuck_over_random_calls() {
     let first = setting("VE_SEED", 20_261_123);
-    let worlds = if std::env::var_os("VE_SEED").is_some() { 1 } else { WORLDS };
+    let worlds = if std::env::var_os("VE_SEED").is_some() {
+        1
+    } else {
+        WORLDS
+    };
     let calls = setting("VE_CALLS", 100_000);
     let mut accepted = std::collections::BTreeMap::<String, (u64, u64)>::new();
     for seed in first..first + worlds {
@@ -43,12 +50,30 @@ fn money_should_stay_exact_and_never_get_stuck_over_random_calls() {
     }
     // A sequence in which nothing ever succeeds would prove nothing.
     for name in [
-        "hpc.submit", "hpc.cancel", "hpc.accept_many", "hpc.update_many", "hpc.complete", "hpc.expire", "hpc.decline",
-        "billing.report", "billing.settle", "billing.dispute", "billing.decide", "billing.open_evidence",
-        "billing.publish_plan", "billing.credit_note", "billing.prune_agreement", "hpc.prune", "escrow.claim",
-        "providers.bond_more", "providers.withdraw_bond",
+        "hpc.submit",
+        "hpc.cancel",
+        "hpc.accept_many",
+        "hpc.update_many",
+        "hpc.complete",
+        "hpc.expire",
+        "hpc.decline",
+        "billing.report",
+        "billing.settle",
+        "billing.dispute",
+        "billing.decide",
+        "billing.open_evidence",
+        "billing.publish_plan",
+        "billing.credit_note",
+        "billing.prune_agreement",
+        "hpc.prune",
+        "escrow.claim",
+        "providers.bond_more",
+        "providers.withdraw_bond",
     ] {
-        assert!(accepted.get(name).is_some_and(|(ok, _)| *ok > 0), "{name} never succeeded");
+        assert!(
+            accepted.get(name).is_some_and(|(ok, _)| *ok > 0),
+            "{name} never succeeded"
+        );
     }
 }
 

@@ -14,23 +14,38 @@ use virtengine_runtime::{Runtime, RuntimeCall, RuntimeOrigin};
 
 /// `(pallet index, pallet, call index, call)` of every call.
 fn calls() -> Vec<(u8, String, u8, String)> {
-    let TypeDef::Variant(pallets) = RuntimeCall::type_info().type_def else { panic!("RuntimeCall is an enum") };
+    let TypeDef::Variant(pallets) = RuntimeCall::type_info().type_def else {
+        panic!("RuntimeCall is an enum")
+    };
     let mut all = Vec::new();
     for pallet in pallets.variants {
-        let TypeDef::Variant(calls) = pallet.fields[0].ty.type_info().type_def else { continue };
+        let TypeDef::Variant(calls) = pallet.fields[0].ty.type_info().type_def else {
+            continue;
+        };
         for call in calls.variants {
-            all.push((pallet.index, pallet.name.to_string(), call.index, call.name.to_string()));
+            all.push((
+                pallet.index,
+                pallet.name.to_string(),
+                call.index,
+                call.name.to_string(),
+            ));
         }
     }
     all
 }
 
 fn genesis() -> sp_io::TestExternalities {
-    let mut storage = frame_system::GenesisConfig::<Runtime>::default().build_storage().unwrap();
-    let preset = virtengine_runtime::genesis_config_presets::get_preset(&"development".into()).unwrap();
+    let mut storage = frame_system::GenesisConfig::<Runtime>::default()
+        .build_storage()
+        .unwrap();
+    let preset =
+        virtengine_runtime::genesis_config_presets::get_preset(&"development".into()).unwrap();
     let mut ext = sp_io::TestExternalities::new(std::mem::take(&mut storage));
     ext.execute_with(|| {
-        frame_support::genesis_builder_helper::build_state::<virtengine_runtime::RuntimeGenesisConfig>(preset).unwrap();
+        frame_support::genesis_builder_helper::build_state::<
+            virtengine_runtime::RuntimeGenesisConfig,
+        >(preset)
+        .unwrap();
         frame_system::Pallet::<Runtime>::set_block_number(1);
     });
     ext
@@ -57,31 +72,67 @@ fn every_call_should_succeed_only_for_the_origins_in_the_table() {
         assert_eq!(call.get_call_metadata().function_name, name);
         let allowed: Vec<&str> = origins
             .iter()
-            .filter(|(_, origin)| genesis().execute_with(|| call.clone().dispatch(origin.clone()).is_ok()))
+            .filter(|(_, origin)| {
+                genesis().execute_with(|| call.clone().dispatch(origin.clone()).is_ok())
+            })
             .map(|(kind, _)| *kind)
             .collect();
-        writeln!(table, "{pallet}.{name}: {}", if allowed.is_empty() { "nobody".into() } else { allowed.join(" ") })
-            .unwrap();
+        writeln!(
+            table,
+            "{pallet}.{name}: {}",
+            if allowed.is_empty() {
+                "nobody".into()
+            } else {
+                allowed.join(" ")
+            }
+        )
+        .unwrap();
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/origins.txt");
     if std::env::var_os("VE_BLESS").is_some() {
         std::fs::write(&path, &table).unwrap();
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    let changed: Vec<_> = table.lines().filter(|l| !committed.lines().any(|c| c == *l)).collect();
-    assert!(changed.is_empty(), "not in tests/origins.txt:\n{}", changed.join("\n"));
-    assert_eq!(table.lines().count(), committed.lines().count(), "the table lists calls that are gone");
+    let changed: Vec<_> = table
+        .lines()
+        .filter(|l| !committed.lines().any(|c| c == *l))
+        .collect();
+    assert!(
+        changed.is_empty(),
+        "not in tests/origins.txt:\n{}",
+        changed.join("\n")
+    );
+    assert_eq!(
+        table.lines().count(),
+        committed.lines().count(),
+        "the table lists calls that are gone"
+    );
 }
 
 #[test]
 fn no_call_of_ours_should_accept_an_unsigned_origin() {
-    let ours = ["Accounts", "Keyring", "Providers", "Escrow", "Billing", "Hpc"];
-    let committed = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/origins.txt")).unwrap();
+    let ours = [
+        "Accounts",
+        "Keyring",
+        "Providers",
+        "Escrow",
+        "Billing",
+        "Hpc",
+    ];
+    let committed =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/origins.txt"))
+            .unwrap();
     for line in committed.lines() {
         let (call, allowed) = line.split_once(": ").unwrap();
         let pallet = call.split('.').next().unwrap();
-        assert!(!(ours.contains(&pallet) && allowed.contains("none")), "{line}");
+        assert!(
+            !(ours.contains(&pallet) && allowed.contains("none")),
+            "{line}"
+        );
     }
     let modules = <RuntimeCall as GetCallMetadata>::get_module_names();
-    assert!(ours.iter().all(|pallet| modules.contains(pallet)), "the runtime lacks one of {ours:?}");
+    assert!(
+        ours.iter().all(|pallet| modules.contains(pallet)),
+        "the runtime lacks one of {ours:?}"
+    );
 }

@@ -8,6 +8,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::{Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 
@@ -17,32 +18,54 @@ pub use market::{Market, MarketOptions, CLUSTER_CPUS};
 /// How long a step that normally takes seconds may take on a loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
-/// A binary of this workspace, built beside the test.
+/// A binary of this workspace, built beside the test or binary that asks.
 pub fn binary(name: &str) -> PathBuf {
-    let exe = std::env::current_exe().expect("a test knows its own path");
-    let dir = exe.ancestors().nth(2).expect("tests lie in target/<profile>/deps");
+    let exe = std::env::current_exe().expect("a program knows its own path");
+    // Tests lie in target/<profile>/deps, binaries in target/<profile>.
+    let dir = exe
+        .ancestors()
+        .skip(1)
+        .find(|d| !d.ends_with("deps"))
+        .expect("a program lies in a folder");
     let path = dir.join(name);
-    assert!(path.exists(), "{} is missing: run `cargo build --workspace` first", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo build --workspace` first",
+        path.display()
+    );
     path
 }
 
 /// The repository's root.
 pub fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("tests/e2e is two levels deep").into()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .expect("tests/e2e is two levels deep")
+        .into()
 }
 
 /// A loopback port that is free now.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("loopback has free ports").port()
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|l| l.local_addr())
+        .expect("loopback has free ports")
+        .port()
 }
 
 /// Waits until `probe` gives a value; the last refusal is part of the error.
-pub async fn eventually<T>(what: &str, patience: Duration, mut probe: impl AsyncFnMut() -> Result<T>) -> Result<T> {
+pub async fn eventually<T>(
+    what: &str,
+    patience: Duration,
+    mut probe: impl AsyncFnMut() -> Result<T>,
+) -> Result<T> {
     let end = Instant::now() + patience;
     loop {
         match probe().await {
             Ok(value) => return Ok(value),
-            Err(e) if Instant::now() >= end => return Err(e.context(format!("waited {patience:?} for {what}"))),
+            Err(e) if Instant::now() >= end => {
+                return Err(e.context(format!("waited {patience:?} for {what}")))
+            }
             Err(_) => tokio::time::sleep(Duration::from_millis(250)).await,
         }
     }
@@ -65,7 +88,10 @@ impl Process {
             .stderr(out)
             .spawn()
             .with_context(|| format!("starting {command:?}"))?;
-        Ok(Self { child, log: log.into() })
+        Ok(Self {
+            child,
+            log: log.into(),
+        })
     }
 
     /// Process id.
@@ -86,13 +112,22 @@ impl Process {
 
     /// SIGTERM, then wait for a clean exit.
     pub async fn terminate(&mut self) -> Result<i32> {
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.id() as i32), nix::sys::signal::SIGTERM)?;
+        nix::sys::signal::kill(
+            nix::unistd::Pid::from_raw(self.id() as i32),
+            nix::sys::signal::SIGTERM,
+        )?;
         let log = self.log.clone();
         let child = &mut self.child;
-        eventually("a clean exit after SIGTERM", Duration::from_secs(60), async || {
-            let status = child.try_wait()?.with_context(|| format!("still running, see {}", log.display()))?;
-            Ok(status.code().unwrap_or(-1))
-        })
+        eventually(
+            "a clean exit after SIGTERM",
+            Duration::from_secs(60),
+            async || {
+                let status = child
+                    .try_wait()?
+                    .with_context(|| format!("still running, see {}", log.display()))?;
+                Ok(status.code().unwrap_or(-1))
+            },
+        )
         .await
     }
 
@@ -129,16 +164,34 @@ impl Node {
         let arguments = arguments.iter().map(|a| a.to_string()).collect();
         let (rpc, metrics, p2p) = (free_port(), free_port(), free_port());
         let process = Self::spawn(dir, &arguments, rpc, metrics, p2p)?;
-        let node = Self { process, arguments, rpc, metrics, p2p, dir: dir.into() };
+        let node = Self {
+            process,
+            arguments,
+            rpc,
+            metrics,
+            p2p,
+            dir: dir.into(),
+        };
         node.wait_ready().await?;
         Ok(node)
     }
 
-    fn spawn(dir: &Path, arguments: &Vec<String>, rpc: u16, metrics: u16, p2p: u16) -> Result<Process> {
+    fn spawn(
+        dir: &Path,
+        arguments: &Vec<String>,
+        rpc: u16,
+        metrics: u16,
+        p2p: u16,
+    ) -> Result<Process> {
         Process::start(
             Command::new(binary("virtengine-node"))
                 .args(["--base-path", &dir.join("chain").to_string_lossy()])
-                .args(["--rpc-port", &rpc.to_string(), "--prometheus-port", &metrics.to_string()])
+                .args([
+                    "--rpc-port",
+                    &rpc.to_string(),
+                    "--prometheus-port",
+                    &metrics.to_string(),
+                ])
                 .args(["--listen-addr", &format!("/ip4/127.0.0.1/tcp/{p2p}")])
                 .args(["--no-mdns", "--no-telemetry", "--no-hardware-benchmarks"])
                 .args(arguments),
@@ -147,9 +200,11 @@ impl Node {
     }
 
     async fn wait_ready(&self) -> Result<()> {
-        eventually("the node's RPC", PATIENCE, async || self.rpc("system_health", Value::Array(vec![])).map(|_| ()))
-            .await
-            .with_context(|| format!("see {}", self.process.log.display()))
+        eventually("the node's RPC", PATIENCE, async || {
+            self.rpc("system_health", Value::Array(vec![])).map(|_| ())
+        })
+        .await
+        .with_context(|| format!("see {}", self.process.log.display()))
     }
 
     /// kill -9.
@@ -172,8 +227,15 @@ impl Node {
     /// Stops the process where it stands (SIGSTOP) or lets it go on: an RPC that accepts and never answers.
     pub fn freeze(&self, frozen: bool) -> Result<()> {
         use nix::sys::signal::{kill, Signal};
-        let signal = if frozen { Signal::SIGSTOP } else { Signal::SIGCONT };
-        Ok(kill(nix::unistd::Pid::from_raw(self.process.id() as i32), signal)?)
+        let signal = if frozen {
+            Signal::SIGSTOP
+        } else {
+            Signal::SIGCONT
+        };
+        Ok(kill(
+            nix::unistd::Pid::from_raw(self.process.id() as i32),
+            signal,
+        )?)
     }
 
     /// What it printed.
@@ -209,7 +271,11 @@ impl Node {
         let from = self.finalized()?;
         eventually("finality", PATIENCE, async || {
             let now = self.finalized()?;
-            ensure!(now >= from + count, "finalised {now}, want {}", from + count);
+            ensure!(
+                now >= from + count,
+                "finalised {now}, want {}",
+                from + count
+            );
             Ok(now)
         })
         .await
@@ -219,7 +285,8 @@ impl Node {
 /// One JSON-RPC call over HTTP on loopback, without a client library: the point is to be independent of ours.
 pub fn rpc(port: u16, method: &str, params: Value) -> Result<Value> {
     use std::io::{Read, Write};
-    let body = serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
+    let body = serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params })
+        .to_string();
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     write!(
@@ -230,9 +297,19 @@ pub fn rpc(port: u16, method: &str, params: Value) -> Result<Value> {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     let text = String::from_utf8_lossy(&answer);
-    let (head, body) = text.split_once("\r\n\r\n").context("an HTTP answer has a body")?;
-    let body = if head.to_ascii_lowercase().contains("transfer-encoding: chunked") { unchunk(body) } else { body.into() };
-    let mut value: Value = serde_json::from_str(&body).with_context(|| format!("answer to {method}: {body}"))?;
+    let (head, body) = text
+        .split_once("\r\n\r\n")
+        .context("an HTTP answer has a body")?;
+    let body = if head
+        .to_ascii_lowercase()
+        .contains("transfer-encoding: chunked")
+    {
+        unchunk(body)
+    } else {
+        body.into()
+    };
+    let mut value: Value =
+        serde_json::from_str(&body).with_context(|| format!("answer to {method}: {body}"))?;
     if let Some(error) = value.get("error") {
         bail!("{method}: {error}");
     }
@@ -254,12 +331,21 @@ fn unchunk(body: &str) -> String {
 }
 
 /// A directory for one test, removed at its end; kept and named when it panics or `VE_KEEP` is set.
-pub struct TestDir(PathBuf);
+///
+/// Tests of one binary that have one run one after the other: several nodes at once would only be slow.
+pub struct TestDir(PathBuf, #[allow(dead_code)] MutexGuard<'static, ()>);
 
 impl TestDir {
     /// Makes it.
     pub fn new(name: &str) -> Result<Self> {
-        Ok(Self(tempfile::Builder::new().prefix(&format!("virtengine-{name}-")).tempdir()?.keep()))
+        static ALONE: Mutex<()> = Mutex::new(());
+        let alone = ALONE
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let dir = tempfile::Builder::new()
+            .prefix(&format!("virtengine-{name}-"))
+            .tempdir()?;
+        Ok(Self(dir.keep(), alone))
     }
 
     /// Its path.

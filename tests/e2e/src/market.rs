@@ -40,8 +40,16 @@ impl Market {
         let mut arguments = vec!["--dev"];
         arguments.extend(options.node.iter().map(String::as_str));
         let node = Node::start(&dir.path().join("node"), &arguments).await?;
-        let mut market = Self { node, worker: None, options, dir };
-        market.prepare().await.map_err(|e| e.context(format!("kept in {}", market.dir.path().display())))?;
+        let mut market = Self {
+            node,
+            worker: None,
+            options,
+            dir,
+        };
+        market
+            .prepare()
+            .await
+            .map_err(|e| e.context(format!("kept in {}", market.dir.path().display())))?;
         if !market.options.without_worker {
             market.start_worker()?;
         }
@@ -58,7 +66,12 @@ impl Market {
         let log = self.dir.path().join("market.log");
         let status = Command::new("bash")
             .arg(&script)
-            .env("VE_BIN", crate::binary("ve").parent().context("a binary lies in a folder")?)
+            .env(
+                "VE_BIN",
+                crate::binary("ve")
+                    .parent()
+                    .context("a binary lies in a folder")?,
+            )
             .env("VE_MARKET_DIR", self.dir.path())
             .env("VE_MARKET_TEMPLATES", &library)
             .env("VE_URL", self.node.url())
@@ -67,7 +80,11 @@ impl Market {
             .stdout(fs::File::create(&log)?)
             .stderr(fs::File::options().append(true).open(&log)?)
             .status()?;
-        ensure!(status.success(), "setting the market up failed:\n{}", fs::read_to_string(&log)?);
+        ensure!(
+            status.success(),
+            "setting the market up failed:\n{}",
+            fs::read_to_string(&log)?
+        );
         Ok(())
     }
 
@@ -86,7 +103,11 @@ impl Market {
         self.kill_worker();
         let process = Process::start(
             Command::new(binary)
-                .args(["run", "--config", &self.dir.path().join("worker.toml").to_string_lossy()])
+                .args([
+                    "run",
+                    "--config",
+                    &self.dir.path().join("worker.toml").to_string_lossy(),
+                ])
                 .args(arguments),
             &self.dir.path().join("worker.log"),
         )?;
@@ -123,7 +144,12 @@ impl Market {
         let mut all = vec!["--json"];
         all.extend(arguments);
         let output = self.ve_as("alice", &all)?;
-        ensure!(output.status.success(), "ve {}: {}", arguments.join(" "), described(&output));
+        ensure!(
+            output.status.success(),
+            "ve {}: {}",
+            arguments.join(" "),
+            described(&output)
+        );
         serde_json::from_slice(&output.stdout).with_context(|| described(&output))
     }
 
@@ -132,7 +158,9 @@ impl Market {
         let mut all = vec!["run"];
         all.extend(arguments);
         let answer = self.ve(&all)?;
-        answer["job"].as_u64().with_context(|| format!("`ve run --json` names the job: {answer}"))
+        answer["job"]
+            .as_u64()
+            .with_context(|| format!("`ve run --json` names the job: {answer}"))
     }
 
     /// The state of a job as `ve job --json` names it.

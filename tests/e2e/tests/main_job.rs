@@ -6,12 +6,18 @@ use std::{fs, time::Duration};
 use virtengine_e2e::{described, eventually, repository, Market, MarketOptions};
 
 fn units(value: &Value, field: &str) -> Result<u128> {
-    value[field]["units"].as_str().with_context(|| format!("{field} in {value}"))?.parse().context("units are digits")
+    value[field]["units"]
+        .as_str()
+        .with_context(|| format!("{field} in {value}"))?
+        .parse()
+        .context("units are digits")
 }
 
 fn month(market: &Market) -> Result<String> {
     let list = market.ve(&["invoice", "list"])?;
-    let month = list[0]["month"].as_str().with_context(|| format!("an invoice: {list}"))?;
+    let month = list[0]["month"]
+        .as_str()
+        .with_context(|| format!("an invoice: {list}"))?;
     Ok(month.into())
 }
 
@@ -23,35 +29,74 @@ async fn a_job_should_run_be_paid_and_every_line_be_proven() -> Result<()> {
 
     let doctor = market.ve_as("alice", &["doctor"])?;
     ensure!(doctor.status.success(), "{}", described(&doctor));
-    let job = market.submit(&["heat", "-p", "steps=2000", "-n", "2", "--time", "5m", "--in", &mesh, "--max", "2VE"])?;
+    let job = market.submit(&[
+        "heat",
+        "-p",
+        "steps=2000",
+        "-n",
+        "2",
+        "--time",
+        "5m",
+        "--in",
+        &mesh,
+        "--max",
+        "2VE",
+    ])?;
     market.wait_for(job, &["running"]).await?;
     let held = market.ve(&["money", &job.to_string()])?;
-    ensure!(units(&held, "deposited")? == 2_000_000_000_000, "the ceiling is held: {held}");
+    ensure!(
+        units(&held, "deposited")? == 2_000_000_000_000,
+        "the ceiling is held: {held}"
+    );
 
     market.kill_worker();
     tokio::time::sleep(Duration::from_secs(3)).await;
     market.start_worker()?;
-    let end = market.wait_for(job, &["completed", "failed", "expired"]).await?;
+    let end = market
+        .wait_for(job, &["completed", "failed", "expired"])
+        .await?;
     ensure!(end["state"] == "completed", "{end}");
 
     let out = market.path("out");
-    let got = market.ve_as("alice", &["get", &job.to_string(), "-o", &out.to_string_lossy()])?;
+    let got = market.ve_as(
+        "alice",
+        &["get", &job.to_string(), "-o", &out.to_string_lossy()],
+    )?;
     ensure!(got.status.success(), "{}", described(&got));
-    ensure!(fs::read(out.join("heat.png"))?.starts_with(b"\x89PNG\r\n\x1a\n"), "the result is a picture");
+    ensure!(
+        fs::read(out.join("heat.png"))?.starts_with(b"\x89PNG\r\n\x1a\n"),
+        "the result is a picture"
+    );
 
     // One run, whatever happened to the worker: its pieces add up to one history.
     let history = fs::read_to_string(out.join("history.csv"))?;
-    ensure!(history.lines().last().is_some_and(|l| l.starts_with("2000")), "the history ends at the last step");
+    ensure!(
+        history
+            .lines()
+            .last()
+            .is_some_and(|l| l.starts_with("2000")),
+        "the history ends at the last step"
+    );
 
     // The money is final after the dispute window, to the last unit.
-    let money = eventually("the money to be final", Duration::from_secs(120), async || {
-        let money = market.ve(&["money", &job.to_string()])?;
-        ensure!(units(&money, "pending")? == 0 && units(&money, "held")? == 0, "{money}");
-        Ok(money)
-    })
+    let money = eventually(
+        "the money to be final",
+        Duration::from_secs(120),
+        async || {
+            let money = market.ve(&["money", &job.to_string()])?;
+            ensure!(
+                units(&money, "pending")? == 0 && units(&money, "held")? == 0,
+                "{money}"
+            );
+            Ok(money)
+        },
+    )
     .await?;
     let (paid, refunded) = (units(&money, "paid")?, units(&money, "refunded")?);
-    ensure!(paid > 0 && paid + refunded == units(&money, "deposited")?, "{money}");
+    ensure!(
+        paid > 0 && paid + refunded == units(&money, "deposited")?,
+        "{money}"
+    );
 
     // The invoice says the same and proves it; one digit changed, and verification names the line.
     let month = month(&market)?;
@@ -61,17 +106,38 @@ async fn a_job_should_run_be_paid_and_every_line_be_proven() -> Result<()> {
     let genuine = market.ve_as("alice", &["invoice", "verify", &month, "--file", &file])?;
     ensure!(genuine.status.success(), "{}", described(&genuine));
     let text = fs::read_to_string(&*file)?;
-    ensure!(text.contains(&paid.to_string()), "the invoice shows what was paid: {text}");
-    let at = text.find(&format!("\"{paid}\"")).or_else(|| text.find(&paid.to_string())).context("the amount")? + 1;
+    ensure!(
+        text.contains(&paid.to_string()),
+        "the invoice shows what was paid: {text}"
+    );
+    let at = text
+        .find(&format!("\"{paid}\""))
+        .or_else(|| text.find(&paid.to_string()))
+        .context("the amount")?
+        + 1;
     let digit = text.as_bytes()[at];
     let mut forged = text.clone().into_bytes();
     forged[at] = if digit == b'9' { b'8' } else { digit + 1 };
     let forged_file = market.path("forged.json");
     fs::write(&forged_file, forged)?;
-    let refused =
-        market.ve_as("alice", &["invoice", "verify", &month, "--line", "1", "--file", &forged_file.to_string_lossy()])?;
+    let refused = market.ve_as(
+        "alice",
+        &[
+            "invoice",
+            "verify",
+            &month,
+            "--line",
+            "1",
+            "--file",
+            &forged_file.to_string_lossy(),
+        ],
+    )?;
     ensure!(refused.status.code() == Some(6), "{}", described(&refused));
-    ensure!(described(&refused).contains("line 1"), "it names the line: {}", described(&refused));
+    ensure!(
+        described(&refused).contains("line 1"),
+        "it names the line: {}",
+        described(&refused)
+    );
     Ok(())
 }
 
@@ -83,14 +149,39 @@ async fn nothing_secret_should_be_readable_in_chain_databases_or_logs() -> Resul
     fs::create_dir_all(&note)?;
     let note = note.join("note.txt");
     fs::write(&note, canary)?;
-    let job = market.submit(&["misbehave", "-p", "how=secret", "--time", "1m", "--in", &note.to_string_lossy()])?;
+    let job = market.submit(&[
+        "misbehave",
+        "-p",
+        "how=secret",
+        "--time",
+        "1m",
+        "--in",
+        &note.to_string_lossy(),
+    ])?;
     market.wait_for(job, &["completed"]).await?;
     let out = market.path("note-outside").join("out");
-    let got = market.ve_as("alice", &["get", &job.to_string(), "-o", &out.to_string_lossy()])?;
+    let got = market.ve_as(
+        "alice",
+        &["get", &job.to_string(), "-o", &out.to_string_lossy()],
+    )?;
     ensure!(got.status.success(), "{}", described(&got));
-    ensure!(fs::read_to_string(out.join("out.txt"))?.contains(canary), "the customer reads it");
-    let stranger = market.ve_as("bob", &["get", &job.to_string(), "-o", &market.path("bob").to_string_lossy()])?;
-    ensure!(!stranger.status.success(), "somebody else opened the result");
+    ensure!(
+        fs::read_to_string(out.join("out.txt"))?.contains(canary),
+        "the customer reads it"
+    );
+    let stranger = market.ve_as(
+        "bob",
+        &[
+            "get",
+            &job.to_string(),
+            "-o",
+            &market.path("bob").to_string_lossy(),
+        ],
+    )?;
+    ensure!(
+        !stranger.status.success(),
+        "somebody else opened the result"
+    );
 
     // The job's own directory holds it while the job is kept; chain, databases, artifacts and logs never do.
     market.kill_worker();
@@ -98,7 +189,9 @@ async fn nothing_secret_should_be_readable_in_chain_databases_or_logs() -> Resul
     let found: Vec<_> = market
         .files_containing(canary.as_bytes())?
         .into_iter()
-        .filter(|p| !p.starts_with(market.path("note-outside")) && !p.starts_with(market.path("jobs")))
+        .filter(|p| {
+            !p.starts_with(market.path("note-outside")) && !p.starts_with(market.path("jobs"))
+        })
         .collect();
     ensure!(found.is_empty(), "in the clear: {found:?}");
     Ok(())

@@ -24,11 +24,21 @@ fn normal(text: &str, dir: &str) -> Vec<String> {
             }
             let words: Vec<&str> = out
                 .split_whitespace()
-                .map(|w| if w.starts_with("#x") || w.ends_with('…') || w.contains("#.#") { "#" } else { w })
+                .map(|w| {
+                    if w.starts_with("#x") || w.ends_with('…') || w.contains("#.#") {
+                        "#"
+                    } else {
+                        w
+                    }
+                })
                 .collect();
             words.join(" ")
         })
-        .filter(|line| !line.starts_with("job #: ") && !line.contains("of at most # crates") && !line.is_empty())
+        .filter(|line| {
+            !line.starts_with("job #: ")
+                && !line.contains("of at most # crates")
+                && !line.is_empty()
+        })
         .collect()
 }
 
@@ -45,16 +55,29 @@ fn the_demo_should_print_what_the_readme_shows() -> Result<()> {
     ensure!(output.status.success(), "{}", described(&output));
     // What a person sees: both streams, in the order of the script's own steps.
     let shown = String::from_utf8_lossy(&output.stdout);
-    let start = shown.find("starting a development chain on").context("the demo names its first step")?;
+    let start = shown
+        .find("starting a development chain on")
+        .context("the demo names its first step")?;
     let start = shown[..start].rfind('\n').map_or(0, |at| at + 1);
     let shown = &shown[start..];
 
     let path = repository().join("README.md");
     let readme = fs::read_to_string(&path)?;
-    let from = readme.find(BEGIN).context("the README marks where the demo's output begins")? + BEGIN.len();
-    let to = from + readme[from..].find(END).context("the README marks where the demo's output ends")?;
+    let from = readme
+        .find(BEGIN)
+        .context("the README marks where the demo's output begins")?
+        + BEGIN.len();
+    let to = from
+        + readme[from..]
+            .find(END)
+            .context("the README marks where the demo's output ends")?;
     if std::env::var_os("VE_BLESS").is_some() {
-        let blessed = format!("{}{}{}", &readme[..from], shown.replace(&dir, "demo"), &readme[to..]);
+        let blessed = format!(
+            "{}{}{}",
+            &readme[..from],
+            shown.replace(&dir, "demo"),
+            &readme[to..]
+        );
         fs::write(&path, blessed)?;
         return Ok(());
     }

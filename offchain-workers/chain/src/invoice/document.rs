@@ -6,7 +6,7 @@ use sp_core::{
     crypto::{AccountId32, Ss58Codec},
     H256,
 };
-use std::collections::BTreeMap;
+use std::collections::{btree_map::Entry, BTreeMap};
 use virtengine_primitives::{
     billing::{
         Component, Invoice, InvoiceKey, InvoiceLine, LineKind, Month, PricePlan, Quantities, Rate,
@@ -429,9 +429,9 @@ pub async fn fetch_plans(
 ) -> Result<BTreeMap<PlanId, PricePlan>, ChainError> {
     let mut plans = BTreeMap::new();
     for id in lines.iter().map(|l| l.plan) {
-        if !plans.contains_key(&id) {
+        if let Entry::Vacant(unknown) = plans.entry(id) {
             if let Some((_, plan)) = at.plan(id).await? {
-                plans.insert(id, plan);
+                unknown.insert(plan);
             }
         }
     }

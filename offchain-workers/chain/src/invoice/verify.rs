@@ -7,7 +7,7 @@ use crate::{error::ChainError, At, Head};
 use codec::Encode;
 use serde::Serialize;
 use sp_core::{crypto::AccountId32, H256};
-use std::collections::BTreeMap;
+use std::collections::{btree_map::Entry, BTreeMap};
 use virtengine_primitives::{
     billing::{Agreement, Invoice, InvoiceKey, InvoiceLine, LineKind, PricePlan},
     mmr, AgreementId, Balance, PlanId,
@@ -121,14 +121,14 @@ pub async fn gather(
         let Some((line, proof)) = at.prove_line(key, *index).await? else {
             continue;
         };
-        if !evidence.plans.contains_key(&line.plan) {
+        if let Entry::Vacant(unknown) = evidence.plans.entry(line.plan) {
             if let Some((_, plan)) = at.plan(line.plan).await? {
-                evidence.plans.insert(line.plan, plan);
+                unknown.insert(plan);
             }
         }
-        if !evidence.agreements.contains_key(&line.agreement) {
+        if let Entry::Vacant(unknown) = evidence.agreements.entry(line.agreement) {
             if let Some(agreement) = at.agreement(line.agreement).await? {
-                evidence.agreements.insert(line.agreement, agreement);
+                unknown.insert(agreement);
             }
         }
         evidence.lines.insert(*index, (line, proof));

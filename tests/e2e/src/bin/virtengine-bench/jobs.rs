@@ -1,0 +1,452 @@
+//! Orders one by one, and many jobs at once.
+
+use crate::{
+    report::{median, Row},
+    transactions::{authored, authoring},
+    Bench,
+};
+use anyhow::{bail, ensure, Context, Result};
+use nix::{
+    sys::signal::{kill, Signal},
+    unistd::Pid,
+};
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::PermissionsExt,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+use ve_chain::{calls, Call, Progress, Until};
+use ve_slurm::{Capacity, LocalConfig, LocalScheduler, Lookup, Scheduler, Status, SubmitSpec};
+use virtengine_e2e::{binary, eventually, CLUSTER_CPUS, PATIENCE};
+use virtengine_primitives::{
+    hpc::{JobRequest, JobState},
+    Balance, ClusterId,
+};
+
+/// The market's only cluster.
+const CLUSTER: ClusterId = 1;
+/// 1 VE in smallest units.
+const VE: Balance = 1_000_000_000_000;
+/// Jobs bought in one transaction.
+const BATCH: usize = 40;
+/// How long the worker may take to have all open jobs in its scheduler.
+const FILL: Duration = Duration::from_secs(120);
+
+fn now_ms() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64()
+        * 1000.0
+}
+
+/// Time to author a block with nothing in it, and to read a page of open jobs.
+pub struct Blocks {
+    /// Mean in milliseconds.
+    pub authoring_ms: f64,
+    /// Blocks in that mean.
+    pub count: u32,
+    /// Median in milliseconds.
+    pub reading_ms: f64,
+    /// Jobs on the page.
+    pub page: usize,
+}
+
+impl Blocks {
+    /// Takes them while the worker is stopped where it stands, so that nobody sends anything. Errors: unless `open`
+    /// jobs are open.
+    pub async fn take(bench: &Bench, open: u32) -> Result<Self> {
+        let worker = bench
+            .market
+            .worker
+            .as_ref()
+            .context("the worker does not run")?;
+        let pid = Pid::from_raw(i32::try_from(worker.id())?);
+        kill(pid, Signal::SIGSTOP)?;
+        let taken = Self::take_undisturbed(bench, open).await;
+        kill(pid, Signal::SIGCONT)?;
+        taken
+    }
+
+    async fn take_undisturbed(bench: &Bench, open: u32) -> Result<Self> {
+        // What the last sender still had in the pool.
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        let node = &bench.market.node;
+        let (spent, made) = (authoring(node)?, authored(node)?);
+        tokio::time::sleep(Duration::from_secs(15)).await;
+        let (spent, made) = (authoring(node)? - spent, authored(node)? - made);
+        ensure!(made >= 3.0, "the chain made {made} blocks in 15 s");
+        let at = bench.chain.at_best().await?;
+        let found = at.all_open_jobs(CLUSTER).await?.len();
+        ensure!(found == open as usize, "{found} jobs are open, not {open}");
+        let (mut times, mut page) = (Vec::new(), 0);
+        for _ in 0..25 {
+            let from = Instant::now();
+            page = at.open_jobs(CLUSTER, None).await?.len();
+            times.push(from.elapsed().as_secs_f64() * 1000.0);
+        }
+        Ok(Self {
+            authoring_ms: spent / made * 1000.0,
+            count: made as u32,
+            reading_ms: median(&times),
+            page,
+        })
+    }
+}
+
+/// From an order to its job running, against its parts measured beside it.
+pub async fn order_to_running(bench: &Bench, orders: u32) -> Result<Vec<Row>> {
+    let tally = format!("tally={}", bench.market.path("tally").display());
+    let first =
+        bench
+            .market
+            .submit(&["misbehave", "-p", "how=tally", "-p", &tally, "--time", "1m"])?;
+    let end = bench
+        .market
+        .wait_for(first, &["completed", "failed", "expired"])
+        .await?;
+    ensure!(end["state"] == "completed", "the first job: {end}");
+    let like = request(bench, first).await?;
+    let raw = RawScheduler::open(bench)?;
+    let (mut inclusion, mut finality, mut submits, mut ours) = (vec![], vec![], vec![], vec![]);
+    for n in 1..=orders {
+        // Neither begins always at the same moment between two blocks.
+        phase(n, 370).await;
+        let (included, finalized) = remark(bench).await?;
+        inclusion.push(included);
+        finality.push(finalized);
+        submits.push(raw.submit_to_running(n).await?);
+        phase(n, 610).await;
+        let request = renewed(bench, &like, 200, 2_000).await?;
+        let from = now_ms();
+        let done = bench
+            .alice
+            .submit_until(calls::hpc::submit(&request), Until::Included, |_| ())
+            .await?;
+        let job = done
+            .expect("Hpc", "JobSubmitted")?
+            .integer("job")
+            .context("a job has a number")? as u64;
+        let started = eventually(&format!("job {job} to run"), PATIENCE, async || {
+            let job = bench
+                .chain
+                .at_best()
+                .await?
+                .job(job)
+                .await?
+                .context("it is on the chain")?;
+            job.started_at
+                .with_context(|| format!("it is {:?}", job.state))
+        })
+        .await?;
+        ours.push(started as f64 - from);
+        bench.progress.note(&format!(
+            "order {n} of {orders}: {:.1} s",
+            (started as f64 - from) / 1000.0
+        ));
+    }
+    raw.drain(orders).await;
+    let [inclusion, finality, raw, ours] =
+        [&inclusion, &finality, &submits, &ours].map(|all| median(all));
+    let floor = 2.0 * inclusion + finality + raw;
+    let note = format!(
+        "medians of {orders}. Floor: inclusion {inclusion:.0} ms, finality {finality:.0} ms, inclusion again (System.remark, \
+         in the same run), {raw:.0} ms of the local scheduler alone. Both times of running are the scheduler's own record"
+    );
+    Ok(vec![Row::ratio(
+        "order to running, p50 ÷ its floor",
+        ours / floor,
+        (ours, "ms"),
+        (floor, "ms"),
+    )
+    .target("<= 1.3")
+    .note(note)])
+}
+
+/// Waits another part of a second each time.
+async fn phase(n: u32, step_ms: u64) {
+    tokio::time::sleep(Duration::from_millis(u64::from(n) * step_ms % 1000)).await;
+}
+
+/// Milliseconds until a null call is included, and from there until it is final.
+async fn remark(bench: &Bench) -> Result<(f64, f64)> {
+    let from = Instant::now();
+    let (mut included, mut finalized) = (None, None);
+    let call = Call::new("System", "remark").with(vec![7u8; 32]);
+    bench
+        .alice
+        .submit_until(call, Until::Finalized, |progress| match progress {
+            Progress::Included(_) => included = included.or(Some(from.elapsed())),
+            Progress::Finalized(_) => finalized = Some(from.elapsed()),
+            Progress::Sent(_) => {}
+        })
+        .await?;
+    let included = included
+        .context("the pool did not tell of the inclusion")?
+        .as_secs_f64()
+        * 1000.0;
+    let finalized = finalized
+        .context("the pool did not tell of finality")?
+        .as_secs_f64()
+        * 1000.0;
+    Ok((included, finalized - included))
+}
+
+/// A local scheduler of its own, without a chain or a worker.
+struct RawScheduler {
+    scheduler: LocalScheduler,
+    like: SubmitSpec,
+}
+
+impl RawScheduler {
+    fn open(bench: &Bench) -> Result<Self> {
+        let dir = bench.market.path("raw");
+        fs::create_dir_all(&dir)?;
+        let script = dir.join("job.sh");
+        fs::write(&script, "#!/bin/sh\nsleep 2\n")?;
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+        let like = SubmitSpec {
+            handle: String::new(),
+            partition: None,
+            work_dir: dir.clone(),
+            script,
+            cpus: 1,
+            memory_mib: 128,
+            nodes: 1,
+            gpus: 0,
+            gpu_type: None,
+            walltime_s: 60,
+            array_tasks: 1,
+            warning: None,
+            requeue: false,
+            max_file_bytes: None,
+            max_processes: None,
+            environment: BTreeMap::from([("PATH".to_string(), "/usr/bin:/bin".to_string())]),
+            stdout: dir.join("out"),
+            stderr: dir.join("err"),
+        };
+        Ok(Self {
+            scheduler: scheduler(&dir.join("state"))?,
+            like,
+        })
+    }
+
+    /// Milliseconds from the submission to the start that the scheduler recorded.
+    async fn submit_to_running(&self, n: u32) -> Result<f64> {
+        let spec = SubmitSpec {
+            handle: format!("raw-{n}"),
+            ..self.like.clone()
+        };
+        let from = now_ms();
+        let id = self.scheduler.submit(&spec).await?;
+        let end = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < end {
+            match self.scheduler.status(&id).await {
+                Status::Running { since } => return Ok((since as f64 - from).max(0.0)),
+                Status::Queued | Status::Unknown(_) => {
+                    tokio::time::sleep(Duration::from_millis(5)).await
+                }
+                other => bail!("the scheduler's own job is {other:?}"),
+            }
+        }
+        bail!("the scheduler did not start its own job in 30 s")
+    }
+
+    /// Waits until the last of them has ended.
+    async fn drain(&self, last: u32) {
+        if let Lookup::Found(ids) = self.scheduler.find(&format!("raw-{last}")).await {
+            for id in ids {
+                for _ in 0..50 {
+                    if !matches!(
+                        self.scheduler.status(&id).await,
+                        Status::Queued | Status::Running { .. }
+                    ) {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+}
+
+fn scheduler(state: &std::path::Path) -> Result<LocalScheduler> {
+    Ok(LocalScheduler::open(LocalConfig {
+        cluster: format!("cluster-{CLUSTER}"),
+        capacity: Capacity {
+            cpus: CLUSTER_CPUS,
+            memory_mib: 4096,
+        },
+        ..LocalConfig::new(state, binary("virtengine-worker"))
+    })?)
+}
+
+/// What a job was bought with. Its payload is bound to the customer and not to the job, so it serves again.
+async fn request(bench: &Bench, job: u64) -> Result<JobRequest> {
+    Ok(bench
+        .chain
+        .at_best()
+        .await?
+        .job(job)
+        .await?
+        .with_context(|| format!("job {job} is gone"))?
+        .request)
+}
+
+async fn renewed(
+    bench: &Bench,
+    like: &JobRequest,
+    start_within: u32,
+    life: u32,
+) -> Result<JobRequest> {
+    let now = bench.chain.best_head().await?.number;
+    Ok(JobRequest {
+        start_within,
+        end_by: now + life,
+        ..like.clone()
+    })
+}
+
+/// Resident memory of the worker in MiB when all jobs have ended.
+pub async fn idle_memory(bench: &Bench) -> Result<f64> {
+    eventually("the worker to be idle", PATIENCE, async || {
+        let open = bench
+            .chain
+            .at_finalized()
+            .await?
+            .all_open_jobs(CLUSTER)
+            .await?
+            .len();
+        ensure!(open == 0, "{open} jobs are open");
+        Ok(())
+    })
+    .await?;
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    resident_mib(bench)
+}
+
+/// Resident memory of the worker in MiB.
+pub fn resident_mib(bench: &Bench) -> Result<f64> {
+    let worker = bench
+        .market
+        .worker
+        .as_ref()
+        .context("the worker does not run")?;
+    let status = fs::read_to_string(format!("/proc/{}/status", worker.id()))?;
+    let line = status
+        .lines()
+        .find_map(|l| l.strip_prefix("VmRSS:"))
+        .context("the worker is gone")?;
+    let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kib / 1024.0)
+}
+
+/// Lets the cluster hold so many jobs: the limit that its provider set, and the bond that each accepted job takes.
+pub async fn make_room(bench: &Bench, open: u32) -> Result<()> {
+    let at = bench.chain.at_best().await?;
+    let mut spec = at
+        .cluster(CLUSTER)
+        .await?
+        .context("the market has a cluster")?
+        .spec;
+    spec.max_open_jobs = open + 20;
+    bench
+        .bob
+        .submit(calls::hpc::update_cluster(CLUSTER, &spec))
+        .await?;
+    let bond: Balance = at
+        .constant("Hpc", "AcceptanceBond")
+        .await
+        .unwrap_or(10 * VE);
+    bench
+        .bob
+        .submit(calls::providers::bond_more(bond * Balance::from(open + 20)))
+        .await?;
+    Ok(())
+}
+
+/// Buys jobs that never end by themselves and waits until the worker has handed them to its scheduler. Returns how
+/// many of them are in the scheduler; the numbers of all go to `made`.
+pub async fn fill(bench: &Bench, open: u32, made: &mut Vec<u64>) -> Result<u32> {
+    let first = bench
+        .market
+        .submit(&["misbehave", "-p", "how=forever", "--time", "10m"])?;
+    made.push(first);
+    let like = request(bench, first).await?;
+    while made.len() < open as usize {
+        let count = BATCH.min(open as usize - made.len());
+        let request = renewed(bench, &like, 10_000, 50_000).await?;
+        let calls = vec![calls::hpc::submit(&request); count];
+        let batch = calls::utility::batch_all(calls);
+        let done = bench
+            .alice
+            .submit_until(batch, Until::Included, |_| ())
+            .await?;
+        let new = done
+            .events
+            .iter()
+            .filter(|e| e.is("Hpc", "JobSubmitted"))
+            .filter_map(|e| e.integer("job"));
+        let before = made.len();
+        made.extend(new.map(|job| job as u64));
+        ensure!(
+            made.len() == before + count,
+            "{} of {count} jobs were bought",
+            made.len() - before
+        );
+    }
+    let end = Instant::now() + FILL;
+    let mut told = Instant::now();
+    loop {
+        let jobs = bench.chain.at_best().await?.all_open_jobs(CLUSTER).await?;
+        let taken = jobs
+            .iter()
+            .filter(|(_, j)| matches!(j.state, JobState::Queued | JobState::Running))
+            .count();
+        if taken >= made.len() || Instant::now() >= end {
+            ensure!(
+                taken == jobs.len(),
+                "only {taken} of {} jobs came into the scheduler in {FILL:?}: try a smaller --open",
+                jobs.len()
+            );
+            return Ok(u32::try_from(taken)?);
+        }
+        if told.elapsed() >= Duration::from_secs(10) {
+            told = Instant::now();
+            bench
+                .progress
+                .note(&format!("{taken} of {} are in the scheduler", made.len()));
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// Ends what jobs are left in the market's scheduler, the waiting ones first so that none of them starts meanwhile.
+pub async fn stop(bench: &Bench, made: &[u64]) -> Result<()> {
+    if made.is_empty() {
+        return Ok(());
+    }
+    let scheduler = scheduler(&bench.market.path("scheduler"))?;
+    let genesis = hex::encode(&bench.chain.genesis().0[..4]);
+    let mut ids = Vec::new();
+    for job in made.iter().rev() {
+        if let Lookup::Found(found) = scheduler.find(&format!("ve-{genesis}-{job}")).await {
+            ids.extend(found);
+        }
+    }
+    for id in &ids {
+        scheduler.cancel(id).await?;
+    }
+    eventually("the jobs to end", Duration::from_secs(30), async || {
+        for id in &ids {
+            let status = scheduler.status(id).await;
+            ensure!(
+                !matches!(status, Status::Running { .. } | Status::Queued),
+                "{id} is {status:?}"
+            );
+        }
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,214 @@
+//! Measures ratios on this machine: each figure is divided by something that ran beside it in the same run, so that
+//! the machine cancels out as far as it can. Nothing is asserted; a figure that could not be measured is left out and
+//! the reason is printed in its place. Progress goes to standard error, the table (or JSON) to standard output.
+
+mod jobs;
+mod machine;
+mod report;
+mod sealing;
+mod transactions;
+
+use anyhow::{anyhow, ensure, Context, Result};
+use clap::Parser;
+use report::{Report, Row};
+use std::time::{Duration, Instant};
+use ve_chain::{Chain, ConnectOptions, Signer, Submitter};
+use virtengine_e2e::{Market, MarketOptions};
+
+/// Ratios of this machine, each against something run beside it.
+#[derive(Parser)]
+#[command(name = "virtengine-bench")]
+struct Options {
+    /// JSON instead of a table
+    #[arg(long)]
+    json: bool,
+    /// Orders whose way from signature to running is timed
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    orders: u32,
+    /// Jobs held open while memory and block times are taken
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(10..=10_000))]
+    open: u32,
+    /// Transactions of each kind per sending account (four accounts)
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(50..=2000))]
+    transactions: u32,
+    /// Megabytes (MiB) sealed
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    seal: u32,
+}
+
+/// Lines that say what is being done, with the time since the start.
+struct Progress(Instant);
+
+impl Progress {
+    fn step(&self, what: &str) {
+        let s = self.0.elapsed().as_secs();
+        eprintln!("[{:02}:{:02}] {what}", s / 60, s % 60);
+    }
+
+    fn note(&self, what: &str) {
+        eprintln!("        {what}");
+    }
+}
+
+/// What every part of the run works with.
+struct Bench {
+    market: Market,
+    chain: Chain,
+    alice: Submitter,
+    bob: Submitter,
+    progress: Progress,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let options = Options::parse();
+    let progress = Progress(Instant::now());
+    let mut report = Report::new(machine::Machine::this());
+
+    progress.step(&format!(
+        "sealing {} MiB, and the cipher alone  (then: a market)",
+        options.seal
+    ));
+    report.add(sealing::rows(options.seal as usize), "sealing");
+
+    progress.step("opening a market: a development chain, a provider, a customer; no worker yet  (then: transactions)");
+    let market = Market::open(
+        "bench",
+        MarketOptions {
+            without_worker: true,
+            ..MarketOptions::default()
+        },
+    )
+    .await?;
+    let chain = Chain::connect(&market.node.url(), ConnectOptions::default()).await?;
+    let submitter = |uri: &str| -> Result<Submitter> {
+        Ok(Submitter::new(
+            chain.clone(),
+            Signer::from_uri(&uri.to_string().into())?,
+        ))
+    };
+    let (alice, bob) = (submitter("//Alice")?, submitter("//Bob")?);
+    let mut bench = Bench {
+        market,
+        chain,
+        alice,
+        bob,
+        progress,
+    };
+
+    let per_account = options.transactions as usize;
+    bench.progress.step(&format!(
+        "{} remarks, then as many transfers  (then: orders)",
+        4 * per_account
+    ));
+    report.add(
+        transactions::rows(&bench, per_account).await,
+        "transactions",
+    );
+
+    let mut made = Vec::new();
+    let outcome = tokio::select! {
+        outcome = chain_and_worker(&mut bench, &options, &mut report, &mut made) => outcome,
+        _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
+    };
+    report.add(outcome.map(|()| Vec::new()), "orders and open jobs");
+    bench.progress.step("stopping");
+    bench.market.kill_worker();
+    if let Err(error) = jobs::stop(&bench, &made).await {
+        bench.progress.note(&format!(
+            "some jobs of the local scheduler go on for up to ten minutes: {error:#}"
+        ));
+    }
+    report.finish();
+    println!(
+        "{}",
+        if options.json {
+            report.json()?
+        } else {
+            report.table()
+        }
+    );
+    Ok(())
+}
+
+/// Orders one by one, then many at once. `made` gets the number of every job that may still be in the scheduler.
+async fn chain_and_worker(
+    bench: &mut Bench,
+    options: &Options,
+    report: &mut Report,
+    made: &mut Vec<u64>,
+) -> Result<()> {
+    bench.market.start_worker()?;
+    bench.progress.step(&format!(
+        "{} orders, one after the other  (then: {} open jobs)",
+        options.orders, options.open
+    ));
+    report.add(
+        jobs::order_to_running(bench, options.orders).await,
+        "order to running",
+    );
+
+    bench
+        .progress
+        .step("waiting until the worker has nothing to do");
+    let idle = jobs::idle_memory(bench).await?;
+    bench
+        .progress
+        .note(&format!("idle worker: {idle:.1} MiB resident"));
+    bench
+        .progress
+        .step("blocks without anything in them  (then: open jobs)");
+    let empty = jobs::Blocks::take(bench, 0).await?;
+
+    bench.progress.step(&format!(
+        "buying {} jobs that stay open  (then: the table)",
+        options.open
+    ));
+    jobs::make_room(bench, options.open).await?;
+    let started = Instant::now();
+    let open = jobs::fill(bench, options.open, made).await?;
+    bench.progress.note(&format!(
+        "{open} jobs are with the worker after {} s",
+        started.elapsed().as_secs()
+    ));
+    ensure!(open > 0, "the worker took no job");
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    let many = jobs::resident_mib(bench).context("the worker's memory")?;
+    let slope = (many - idle) / f64::from(open) * 1024.0;
+    report.row(Row::ratio(
+        "worker memory, with open jobs ÷ idle",
+        many / idle,
+        (many, format!("MiB, {open} jobs")),
+        (idle, "MiB, idle"),
+    ));
+    report.row(
+        Row::value("worker memory, per open job", slope, "KiB each").note(format!(
+            "a slope; a straight line would reach {:.0} MiB at 10,000 jobs, not measured",
+            idle + slope * 10_000.0 / 1024.0
+        )),
+    );
+
+    bench
+        .progress
+        .step("blocks without anything in them, over the open jobs");
+    let full = jobs::Blocks::take(bench, open).await?;
+    report.row(
+        Row::ratio(
+            "empty block, authoring, with open jobs ÷ without",
+            full.authoring_ms / empty.authoring_ms,
+            (full.authoring_ms, format!("ms, {open} jobs")),
+            (empty.authoring_ms, "ms, none"),
+        )
+        .note(format!("mean of {} and {} blocks", full.count, empty.count)),
+    );
+    report.row(
+        Row::ratio(
+            "HpcApi_open_jobs, a page ÷ an empty one",
+            full.reading_ms / empty.reading_ms,
+            (full.reading_ms, format!("ms, {} jobs", full.page)),
+            (empty.reading_ms, "ms, none"),
+        )
+        .note("median of 25 calls over RPC, with transport and decoding"),
+    );
+    Ok(())
+}
