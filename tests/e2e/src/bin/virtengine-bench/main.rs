@@ -29,8 +29,11 @@ struct Options {
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(10..=10_000))]
     open: u32,
     /// Transactions of each kind per sending account (four accounts)
-    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(50..=2000))]
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(50..=20_000))]
     transactions: u32,
+    /// Only what needs no worker: sealing and transactions
+    #[arg(long)]
+    without_jobs: bool,
     /// Megabytes (MiB) sealed
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1024))]
     seal: u32,
@@ -106,18 +109,8 @@ async fn main() -> Result<()> {
         "transactions",
     );
 
-    let mut made = Vec::new();
-    let outcome = tokio::select! {
-        outcome = chain_and_worker(&mut bench, &options, &mut report, &mut made) => outcome,
-        _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
-    };
-    report.add(outcome.map(|()| Vec::new()), "orders and open jobs");
-    bench.progress.step("stopping");
-    bench.market.kill_worker();
-    if let Err(error) = jobs::stop(&bench, &made).await {
-        bench.progress.note(&format!(
-            "some jobs of the local scheduler go on for up to ten minutes: {error:#}"
-        ));
+    if !options.without_jobs {
+        with_worker(&mut bench, &options, &mut report).await;
     }
     report.finish();
     println!(
@@ -129,6 +122,23 @@ async fn main() -> Result<()> {
         }
     );
     Ok(())
+}
+
+/// Everything that needs a worker; leaves nothing running.
+async fn with_worker(bench: &mut Bench, options: &Options, report: &mut Report) {
+    let mut made = Vec::new();
+    let outcome = tokio::select! {
+        outcome = chain_and_worker(bench, options, report, &mut made) => outcome,
+        _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
+    };
+    report.add(outcome.map(|()| Vec::new()), "orders and open jobs");
+    bench.progress.step("stopping");
+    bench.market.kill_worker();
+    if let Err(error) = jobs::stop(bench, &made).await {
+        bench.progress.note(&format!(
+            "some jobs of the local scheduler go on for up to ten minutes: {error:#}"
+        ));
+    }
 }
 
 /// Orders one by one, then many at once. `made` gets the number of every job that may still be in the scheduler.

@@ -5,6 +5,10 @@ use anyhow::{ensure, Context, Result};
 use serde_json::Value as Json;
 use std::{
     io::{Read, Write},
+    sync::{
+        atomic::{AtomicU64, Ordering},
+        Arc,
+    },
     time::{Duration, Instant},
 };
 use subxt::{
@@ -18,8 +22,10 @@ use ve_chain::{Chain, Signer};
 use virtengine_e2e::Node;
 
 const SENDERS: [&str; 4] = ["//Charlie", "//Dave", "//Eve", "//Ferdie"];
+/// Most transactions that are offered and not yet included.
+const BACKLOG: u64 = 3000;
 /// Requests that one sender has under way.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 8;
 /// Longest time that the transactions of one kind may take.
 const LIMIT: Duration = Duration::from_secs(20);
 /// How long those that are left may take after that.
@@ -121,16 +127,22 @@ async fn burst(bench: &Bench, kind: Kind, per_account: usize) -> Result<Burst> {
     let spent = authoring(&bench.market.node)?;
     let sent = (per_account * signers.len()) as u64;
     let from = Instant::now();
+    let flow = Arc::new(Flow {
+        end: from + LIMIT,
+        offered: AtomicU64::new(0),
+        included: AtomicU64::new(0),
+    });
     let mut senders = JoinSet::new();
     for batch in batches {
-        senders.spawn(send(rpc.clone(), batch, from + LIMIT));
+        senders.spawn(send(rpc.clone(), batch, flow.clone()));
     }
     let included = loop {
         let included = nonces(&bench.chain, &signers).await? - before;
+        flow.included.store(included, Ordering::Relaxed);
         if included >= sent || from.elapsed() >= LIMIT {
             break included;
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     };
     let seconds = from.elapsed().as_secs_f64();
     let spent = authoring(&bench.market.node)? - spent;
@@ -142,10 +154,10 @@ async fn burst(bench: &Bench, kind: Kind, per_account: usize) -> Result<Burst> {
         .progress
         .note(&format!("{included} of {sent} included in {seconds:.1} s"));
     // The next kind must not be measured with the rest of this one.
-    let mut offered = 0;
-    while let Some(count) = senders.join_next().await {
-        offered += count??;
+    while let Some(sender) = senders.join_next().await {
+        sender??;
     }
+    let offered = flow.offered.load(Ordering::Relaxed);
     virtengine_e2e::eventually("the rest of the transactions", DRAIN, async || {
         let included = nonces(&bench.chain, &signers).await? - before;
         ensure!(included >= offered, "{included} of {offered} are included");
@@ -160,13 +172,28 @@ async fn burst(bench: &Bench, kind: Kind, per_account: usize) -> Result<Burst> {
     })
 }
 
-/// Sends in order of the nonces, some at once (the pool sorts what overtakes), until `end`. Returns how many the pool
-/// has: always the first ones, without a gap.
-async fn send(rpc: RpcClient, batch: Vec<String>, end: Instant) -> Result<u64> {
+/// What the senders of one kind share.
+struct Flow {
+    end: Instant,
+    offered: AtomicU64,
+    included: AtomicU64,
+}
+
+/// Sends in order of the nonces, some at once (the pool sorts what overtakes), until the end. What is offered are
+/// always the first ones, without a gap.
+async fn send(rpc: RpcClient, batch: Vec<String>, flow: Arc<Flow>) -> Result<()> {
     let mut under_way = JoinSet::new();
-    let mut offered = 0;
     for transaction in batch {
-        if Instant::now() >= end {
+        // Enough for the next block, and not so much that the pool drops some.
+        while flow.offered.load(Ordering::Relaxed)
+            >= flow.included.load(Ordering::Relaxed) + BACKLOG
+        {
+            if Instant::now() >= flow.end {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        if Instant::now() >= flow.end {
             break;
         }
         if under_way.len() >= AT_ONCE {
@@ -178,12 +205,12 @@ async fn send(rpc: RpcClient, batch: Vec<String>, end: Instant) -> Result<u64> {
                 .await
                 .map(|_| ())
         });
-        offered += 1;
+        flow.offered.fetch_add(1, Ordering::Relaxed);
     }
     while let Some(answer) = under_way.join_next().await {
         answer??;
     }
-    Ok(offered)
+    Ok(())
 }
 
 /// Transactions that these accounts ever had included.
