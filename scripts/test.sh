@@ -45,10 +45,9 @@ documentation() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no
 lints() { cargo clippy --locked --workspace --all-targets -- -D warnings; }
 # The features that only tooling uses: every benchmark runs once with its assertions, and the try-runtime hooks compile.
 benchmarks() {
-  cargo test --locked \
+  SKIP_WASM_BUILD=1 cargo test --locked -p virtengine-runtime \
     -p pallet-accounts -p pallet-keyring -p pallet-providers -p pallet-escrow -p pallet-billing -p pallet-hpc \
     --features runtime-benchmarks,try-runtime --lib benchmark
-  SKIP_WASM_BUILD=1 cargo check --locked -p virtengine-runtime --features runtime-benchmarks,try-runtime
 }
 scripts_parse() { for f in scripts/*.sh scripts/lib/*.sh .ci/run slurm-templates/*/*.sh; do bash -n "$f" || return 1; done; }
 templates() { for t in slurm-templates/*/template.toml; do "$target/debug/ve" template check "$(dirname "$t")" || return 1; done; }

@@ -8,6 +8,7 @@
 use codec::Decode;
 use frame_support::traits::GetCallMetadata;
 use scale_info::{TypeDef, TypeInfo};
+use sp_core::traits::{Externalities, ReadRuntimeVersion, ReadRuntimeVersionExt};
 use sp_runtime::{traits::Dispatchable, AccountId32, BuildStorage};
 use std::{fmt::Write, path::Path};
 use virtengine_runtime::{Runtime, RuntimeCall, RuntimeOrigin};
@@ -34,13 +35,22 @@ fn calls() -> Vec<(u8, String, u8, String)> {
     all
 }
 
+/// What `set_code` asks of the node: no bytes that decode from zeros are a runtime.
+struct NoRuntime;
+impl ReadRuntimeVersion for NoRuntime {
+    fn read_runtime_version(&self, _: &[u8], _: &mut dyn Externalities) -> Result<Vec<u8>, String> {
+        Err("not a runtime".into())
+    }
+}
+
 fn genesis() -> sp_io::TestExternalities {
-    let mut storage = frame_system::GenesisConfig::<Runtime>::default()
+    let storage = frame_system::GenesisConfig::<Runtime>::default()
         .build_storage()
         .unwrap();
     let preset =
         virtengine_runtime::genesis_config_presets::get_preset(&"development".into()).unwrap();
-    let mut ext = sp_io::TestExternalities::new(std::mem::take(&mut storage));
+    let mut ext = sp_io::TestExternalities::new(storage);
+    ext.register_extension(ReadRuntimeVersionExt::new(NoRuntime));
     ext.execute_with(|| {
         frame_support::genesis_builder_helper::build_state::<
             virtengine_runtime::RuntimeGenesisConfig,

@@ -102,7 +102,8 @@ async fn a_job_should_run_be_paid_and_every_line_be_proven() -> Result<()> {
     let month = month(&market)?;
     let file = market.path("invoice.json");
     let file = file.to_string_lossy();
-    market.ve(&["invoice", "show", &month, "-o", &file])?;
+    let written = market.ve_as("alice", &["invoice", "show", &month, "-o", &file])?;
+    ensure!(written.status.success(), "{}", described(&written));
     let genuine = market.ve_as("alice", &["invoice", "verify", &month, "--file", &file])?;
     ensure!(genuine.status.success(), "{}", described(&genuine));
     let text = fs::read_to_string(&*file)?;

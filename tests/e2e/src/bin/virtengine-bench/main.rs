@@ -29,7 +29,7 @@ struct Options {
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(10..=10_000))]
     open: u32,
     /// Transactions of each kind per sending account (four accounts)
-    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(50..=20_000))]
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(50..=20_000))]
     transactions: u32,
     /// Only what needs no worker: sealing and transactions
     #[arg(long)]

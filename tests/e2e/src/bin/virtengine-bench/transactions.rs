@@ -23,7 +23,7 @@ use virtengine_e2e::Node;
 
 const SENDERS: [&str; 4] = ["//Charlie", "//Dave", "//Eve", "//Ferdie"];
 /// Most transactions that are offered and not yet included.
-const BACKLOG: u64 = 3000;
+const BACKLOG: u64 = 2000;
 /// Requests that one sender has under way.
 const AT_ONCE: usize = 8;
 /// Longest time that the transactions of one kind may take.
