@@ -55,7 +55,7 @@ pub async fn rows(bench: &Bench, per_account: usize) -> Result<Vec<Row>> {
         .context("transfers")?;
     let cut = [&remark, &transfer].iter().any(|b| b.included < b.sent);
     let note = format!(
-        "{} and {} transactions of four accounts, signed before{}",
+        "{} and {} transactions of four accounts, signed before; a few blocks long, one a second, so coarse{}",
         transfer.included,
         remark.included,
         if cut {
