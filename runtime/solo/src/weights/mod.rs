@@ -27,12 +27,3 @@ pub mod pallet_transaction_payment;
 pub mod pallet_utility;
 pub mod pallet_whitelist;
 pub mod virtengine_runtime_common_validators;
-
-/// Names a pallet's own estimates (implemented for `()`) in the shape of generated weights.
-pub trait Estimates {
-    /// `()`.
-    type Own;
-}
-impl<T> Estimates for T {
-    type Own = ();
-}
