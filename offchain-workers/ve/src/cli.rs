@@ -295,7 +295,7 @@ pub enum HotKey {
 pub enum Plan {
     /// Publish a plan; it can never be changed
     Publish {
-        /// TOML: asset, minimum_charge, [rates] component = price
+        /// TOML: asset, minimum_charge, and a table `rates` of component = price
         file: PathBuf,
     },
     /// One plan
@@ -316,7 +316,7 @@ pub enum Plan {
 pub enum Cluster {
     /// Register a cluster
     Register {
-        /// TOML: name, max_open_jobs, [[partitions]]
+        /// TOML: name, max_open_jobs, and a list of `partitions`
         file: PathBuf,
     },
     /// Replace a cluster's description

@@ -9,7 +9,7 @@ use std::{io::IsTerminal, time::Duration};
 use ve_chain::money;
 use virtengine_primitives::{AssetKind, Balance};
 
-/// Prints a line to standard output, as `println!` does; see [`write`].
+/// Prints a line to standard output, as `println!` does; see [`write()`].
 #[macro_export]
 macro_rules! out {
     () => { $crate::ui::write("\n") };

@@ -1,9 +1,9 @@
 //! Clusters and jobs: providers register clusters, customers buy jobs on them, and deadlines end whatever nobody
 //! ends.
 //!
-//! A customer submits a [`JobRequest`] that names up to eight candidates (cluster and partition). The chain filters
+//! A customer submits a [`JobRequest`](virtengine_primitives::hpc::JobRequest) that names up to eight candidates (cluster and partition). The chain filters
 //! them by eligibility, freezes the price plan of each, takes the cheapest at once and holds the customer's ceiling
-//! through [`Config::Billing`]. From there on a job is in exactly one [`JobState`] and has exactly one deadline:
+//! through [`Config::Billing`]. From there on a job is in exactly one [`JobState`](virtengine_primitives::hpc::JobState) and has exactly one deadline:
 //!
 //! | state | who moves it on | what its deadline does |
 //! |---|---|---|
