@@ -54,7 +54,7 @@ templates() { for t in slurm-templates/*/template.toml; do "$target/debug/ve" te
 npm_ready() { command -v npm >/dev/null || die "npm was not found" "install Node.js 20 or newer"; }
 stock_client() { npm_ready && (cd tests/client && npm ci --silent --no-audit --no-fund) && bash tests/client/run.sh "$target/debug"; }
 hpke_interop() { npm_ready && (cd offchain-workers/envelope/tests/interop && npm ci --silent --no-audit --no-fund) &&
-  VE_INTEROP=1 cargo test --locked --workspace --test interop; }
+  VE_INTEROP=1 cargo test --locked --workspace --test envelope interop; }
 
 only=("$@")
 scripts/setup.sh
