@@ -47,7 +47,7 @@ fn development_should_make_one_block_a_second_by_alice() {
         );
         assert_eq!(
             virtengine_runtime_common::parameters::DisputeWindow::<Runtime>::get(),
-            20
+            10
         );
     });
 }
