@@ -44,7 +44,7 @@ cpus = $VE_CLUSTER_CPUS
 memory_mib = 4096
 TOML
 cat >"$dir/plan.toml" <<'TOML'
-minimum_charge = "0.001VE"
+minimum_charge = "0.0001VE"
 [per_hour]
 cpu = "0.5VE"
 memory-gib = "0.1VE"
