@@ -13,7 +13,7 @@ use std::{
 };
 
 mod market;
-pub use market::{Market, MarketOptions, CLUSTER_CPUS};
+pub use market::{units, Market, MarketOptions, CLUSTER_CPUS};
 
 /// How long a step that normally takes seconds may take on a loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(180);

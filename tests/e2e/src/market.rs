@@ -201,6 +201,15 @@ impl Market {
     }
 }
 
+/// Smallest units of an amount in what `ve --json` prints.
+pub fn units(value: &Value, field: &str) -> Result<u128> {
+    value[field]["units"]
+        .as_str()
+        .with_context(|| format!("{field} in {value}"))?
+        .parse()
+        .context("units are digits")
+}
+
 fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {

@@ -4,15 +4,7 @@
 use anyhow::{ensure, Context, Result};
 use serde_json::Value;
 use std::{fs, path::PathBuf, time::Duration};
-use virtengine_e2e::{described, eventually, repository, Market, MarketOptions, PATIENCE};
-
-fn units(value: &Value, field: &str) -> Result<u128> {
-    value[field]["units"]
-        .as_str()
-        .with_context(|| format!("{field} in {value}"))?
-        .parse()
-        .context("units are digits")
-}
+use virtengine_e2e::{described, eventually, repository, units, Market, MarketOptions, PATIENCE};
 
 async fn settled(market: &Market, job: u64) -> Result<Value> {
     eventually("the money to be final", PATIENCE, async || {

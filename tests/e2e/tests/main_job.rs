@@ -1,17 +1,8 @@
 //! The main job as its customer lives it, and what nobody else may see of it.
 
 use anyhow::{ensure, Context, Result};
-use serde_json::Value;
 use std::{fs, time::Duration};
-use virtengine_e2e::{described, eventually, repository, Market, MarketOptions};
-
-fn units(value: &Value, field: &str) -> Result<u128> {
-    value[field]["units"]
-        .as_str()
-        .with_context(|| format!("{field} in {value}"))?
-        .parse()
-        .context("units are digits")
-}
+use virtengine_e2e::{described, eventually, repository, units, Market, MarketOptions};
 
 fn month(market: &Market) -> Result<String> {
     let list = market.ve(&["invoice", "list"])?;
