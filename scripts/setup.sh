@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the build needs on a fresh Debian 12 machine: system packages, the Rust toolchain's
 # WebAssembly target, and nothing else. Idempotent; prints what it does. Called by demo.sh and test.sh.
+#   scripts/setup.sh [tests]    `tests` adds the test runner, cargo-nextest
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/lib/ui.sh
@@ -82,4 +83,10 @@ RS
   rm -rf "$dir"
   rustup toolchain link wasm /usr
   wasm_works wasm || die "the WebAssembly target does not compile" "run: rustup run wasm rustc --target wasm32v1-none --print cfg"
+fi
+
+if [ "${1:-}" = tests ] && ! cargo nextest --version >/dev/null 2>&1; then
+  step "building the test runner, once (about 6 minutes)"
+  cargo install cargo-nextest --version 0.9.143 --locked --target-dir "$(mktemp -d)" >"$ve_log" 2>&1 ||
+    die "installing cargo-nextest failed" "see $ve_log, then run: cargo install cargo-nextest --locked"
 fi

@@ -27,7 +27,7 @@ part() {
   done
   wait $pid || rc=$?
   cat "$out" >>"$ve_log"
-  tests=$(awk '/^test result:/ {n += $4} /^[0-9]+ passed, [0-9]+ failed/ {n += $1} END {print n + 0}' "$out")
+  tests=$(awk '/^test result:/ {n += $4} /^ *Summary \[/ {sub(/.*: /, ""); n += $1} /^[0-9]+ passed, [0-9]+ failed/ {n += $1} END {print n + 0}' "$out")
   total_tests=$((total_tests + tests))
   if [ $rc = 0 ]; then
     passed=$((passed + 1))
@@ -35,7 +35,7 @@ part() {
   else
     failed=$((failed + 1))
     summary+=("$(printf 'FAILED  %-46s %5d tests %6d s' "$title" "$tests" $((SECONDS - from)))")
-    grep -E -A 25 '^(error|failures:|---- |thread .* panicked)' "$out" | head -n 150 || true
+    grep -E -A 25 '^(error|failures:|---- |thread .* panicked|  stderr ---)' "$out" | head -n 150 || true
     tail -n 25 "$out"
   fi
   rm -f "$out"
@@ -57,7 +57,7 @@ hpke_interop() { npm_ready && (cd offchain-workers/envelope/tests/interop && npm
   VE_INTEROP=1 cargo test --locked --workspace --test envelope interop; }
 
 only=("$@")
-scripts/setup.sh
+scripts/setup.sh tests
 . scripts/lib/ui.sh
 target=$(target_dir)
 part format    "formatting"                                  cargo fmt --all --check
@@ -65,7 +65,9 @@ part scripts   "shell scripts parse"                         scripts_parse
 build "building chain, worker and client" "the tests" build --locked --workspace
 build "building the tests" "running them" test --locked --workspace --no-run
 part templates "job templates pass their check"              templates
-part tests     "unit, property and end-to-end tests"         cargo test --locked --workspace --no-fail-fast
+# How many run at once, and which first: .config/nextest.toml.
+part tests     "unit, property and end-to-end tests"         cargo nextest run --locked --workspace --no-fail-fast
+part doctests  "examples of the documentation"               cargo test --locked --workspace --doc
 part interop   "HPKE against another implementation"         hpke_interop
 part client    "stock polkadot.js client"                    stock_client
 part bench     "benchmark functions and try-runtime hooks"   benchmarks

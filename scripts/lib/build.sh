@@ -14,7 +14,7 @@ build() {
   log=$(mktemp)
   cargo "$@" >"$log" 2>&1 &
   pid=$!
-  local last=$SECONDS
+  local last=$SECONDS told=0
   while kill -0 $pid 2>/dev/null; do
     sleep 0.5
     [ $((SECONDS - last)) -ge 10 ] || continue
@@ -22,9 +22,10 @@ build() {
     done_=$(grep -c '^ *\(Compiling\|Checking\) ' "$log" || true)
     current=$(grep '^ *\(Compiling\|Checking\|Building\) ' "$log" | tail -n 1 | awk '{print $2}' || true)
     note "$(printf '%3d of at most %d crates, now %s, %d s' "$done_" "$total" "${current:-resolving}" $((SECONDS - from)))"
-    case "$current" in
-      virtengine-runtime) note "the runtime is being compiled to WebAssembly: 3-4 minutes the first time" ;;
-    esac
+    if [ "$current" = virtengine-runtime ] && [ $told = 0 ]; then
+      told=1
+      note "the runtime is being compiled to WebAssembly: 4-7 minutes the first time"
+    fi
   done
   wait $pid || rc=$?
   cat "$log" >>"$ve_log"

@@ -1,10 +1,10 @@
 # What every script shares: the log file, step lines with the elapsed time, errors that name the remedy.
 # Sourced, never run.
 ve_log=${VE_LOG:-$(mktemp -t virtengine.XXXXXX.log)}
-ve_started=${ve_started:-$SECONDS}
+export ve_started=${ve_started:-$EPOCHSECONDS} # exported: scripts started by a script go on with its clock
 if [ -t 1 ]; then bold=$'\e[1m' dim=$'\e[2m' red=$'\e[31m' off=$'\e[0m'; else bold='' dim='' red='' off=''; fi
 
-clock() { local s=$((SECONDS - ve_started)); printf '%02d:%02d' $((s / 60)) $((s % 60)); }
+clock() { local s=$((EPOCHSECONDS - ve_started)); printf '%02d:%02d' $((s / 60)) $((s % 60)); }
 step() { printf '%s[%s]%s %s\n' "$bold" "$(clock)" "$off" "$*"; }
 note() { printf '        %s%s%s\n' "$dim" "$*" "$off"; }
 # die WHAT REMEDY
