@@ -68,5 +68,7 @@ mod errors {
         NotSupportAgent,
         /// The organisation has as many support agents as it may; remove one first.
         TooManySupportAgents,
+        /// The account decides disputes and must not work for a party; make a new account for the worker.
+        HotKeyIsArbiter,
     }
 }

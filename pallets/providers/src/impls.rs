@@ -124,6 +124,12 @@ impl<T: Config> Pallet<T> {
     pub fn do_add_hot_key(provider: ProviderId, who: T::AccountId) -> DispatchResult {
         ensure!(!WorkerOf::<T>::contains_key(&who), Error::<T>::HotKeyInUse);
         ensure!(!OwnerOf::<T>::contains_key(&who), Error::<T>::HotKeyIsOwner);
+        // Nobody is asked before becoming a hot key, and a hot key does not decide over its own provider: without this,
+        // a provider could shut out every arbiter that it fears.
+        ensure!(
+            !T::Standing::has_role(&who, Role::Arbiter),
+            Error::<T>::HotKeyIsArbiter
+        );
         HotKeys::<T>::try_mutate(provider, |keys| keys.try_push(who.clone()))
             .map_err(|_| Error::<T>::TooManyHotKeys)?;
         WorkerOf::<T>::insert(&who, provider);

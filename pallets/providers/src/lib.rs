@@ -334,12 +334,12 @@ pub mod pallet {
         ///
         /// ## Parameters
         ///
-        /// - `who`: the worker's account. It must own no organisation and serve no other.
+        /// - `who`: the worker's account. It must own no organisation, serve no other and be no arbiter.
         ///
         /// ## Errors
         ///
         /// - [`Error::NotOwner`]: you own no organisation.
-        /// - [`Error::HotKeyInUse`], [`Error::HotKeyIsOwner`]: use another account.
+        /// - [`Error::HotKeyInUse`], [`Error::HotKeyIsOwner`], [`Error::HotKeyIsArbiter`]: use another account.
         /// - [`Error::TooManyHotKeys`]: remove one first.
         ///
         /// ## Events

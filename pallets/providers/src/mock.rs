@@ -67,6 +67,8 @@ parameter_types! {
     pub static Approved: BTreeSet<u64> = BTreeSet::new();
     /// Who holds the role of an attestor.
     pub static Attestors: BTreeSet<u64> = BTreeSet::new();
+    /// Who decides disputes.
+    pub static Arbiters: BTreeSet<u64> = BTreeSet::new();
     /// Milliseconds.
     pub static Now: u64 = 1_000;
     pub const RequireRole: bool = true;
@@ -93,6 +95,7 @@ impl AccountStanding<u64> for Standing {
             && match role {
                 Role::Provider => Approved::get().contains(who),
                 Role::Attestor => Attestors::get().contains(who),
+                Role::Arbiter => Arbiters::get().contains(who),
                 _ => false,
             }
     }
@@ -144,6 +147,7 @@ pub fn new_test_ext() -> sp_io::TestExternalities {
     Suspended::set(BTreeSet::new());
     Approved::set([ALICE, BOB, CAROL, POOR].into());
     Attestors::set(WITNESSES.into());
+    Arbiters::set(BTreeSet::new());
     Now::set(1_000);
     Treasury::set(POT);
     let mut storage = frame_system::GenesisConfig::<Test>::default()

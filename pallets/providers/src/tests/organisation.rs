@@ -238,6 +238,20 @@ fn suspended_owner_should_only_withdraw_when_calling() {
 }
 
 #[test]
+fn arbiter_should_not_be_shut_out_by_making_it_a_hot_key() {
+    run(|| {
+        organisation(ALICE);
+        Arbiters::set([DAVE].into());
+        assert_noop!(
+            Providers::add_hot_key(signed(ALICE), DAVE),
+            Error::<Test>::HotKeyIsArbiter
+        );
+        Arbiters::set(Default::default());
+        assert_ok!(Providers::add_hot_key(signed(ALICE), DAVE));
+    });
+}
+
+#[test]
 fn hot_key_should_serve_one_organisation_when_added() {
     run(|| {
         organisation(ALICE);
