@@ -70,9 +70,14 @@ pub mod pallet {
     #[pallet::genesis_build]
     impl<T: Config> BuildGenesisConfig for GenesisConfig<T> {
         fn build(&self) {
+            // Genesis is built once, off chain, by whoever writes the chain spec: they must see what is wrong with it.
+            let distinct: BTreeSet<_> = self.validators.iter().collect();
+            assert!(
+                distinct.len() == self.validators.len(),
+                "genesis of the validators pallet: an account is named twice"
+            );
             match BoundedVec::try_from(self.validators.clone()) {
                 Ok(validators) => Validators::<T>::put(validators),
-                // Genesis is built once, off chain, by whoever writes the chain spec: they must see this.
                 Err(_) => panic!("genesis of the validators pallet: more than MaxValidators"),
             }
         }

@@ -68,8 +68,8 @@ pub enum ProxyType {
     /// Reject announcements of other proxies.
     #[codec(index = 2)]
     CancelProxy,
-    /// Buy compute: submit and cancel jobs, dispute, manage encryption keys. It can spend on compute, and on nothing
-    /// else.
+    /// Buy compute: submit and cancel jobs, dispute, clean up, manage encryption keys. It can spend on compute, and on
+    /// nothing else; what a provider does is not for it.
     #[codec(index = 3)]
     Compute,
 }
@@ -94,9 +94,16 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
             ),
             ProxyType::Compute => matches!(
                 call,
-                RuntimeCall::Hpc(..)
-                    | RuntimeCall::Billing(..)
-                    | RuntimeCall::Keyring(..)
+                RuntimeCall::Hpc(
+                    pallet_hpc::Call::submit { .. }
+                        | pallet_hpc::Call::cancel { .. }
+                        | pallet_hpc::Call::expire { .. }
+                        | pallet_hpc::Call::prune { .. }
+                ) | RuntimeCall::Billing(
+                    pallet_billing::Call::dispute { .. }
+                        | pallet_billing::Call::settle { .. }
+                        | pallet_billing::Call::prune_agreement { .. }
+                ) | RuntimeCall::Keyring(..)
                     | RuntimeCall::Utility(..)
                     | RuntimeCall::Multisig(..)
             ),

@@ -81,6 +81,17 @@ fn genesis_should_be_refused_when_the_slot_duration_is_zero() {
 }
 
 #[test]
+#[should_panic(expected = "an account is named twice")]
+fn genesis_should_be_refused_when_a_validator_is_named_twice() {
+    let alice = Sr25519Keyring::Alice.to_account_id();
+    let genesis = config(
+        "development",
+        serde_json::json!({ "validators": { "validators": [alice, alice] } }),
+    );
+    let _ = genesis.build_storage();
+}
+
+#[test]
 fn sudo_should_be_inert_when_genesis_names_no_key() {
     let genesis = config(
         "development",

@@ -184,3 +184,45 @@ fn metadata_should_be_offered_in_the_versions_that_wallets_read() {
         }
     });
 }
+
+#[test]
+fn compute_proxy_should_buy_and_not_move_money_otherwise() {
+    use frame_support::traits::InstanceFilter;
+    use virtengine_primitives::{billing::InvoiceKey, AssetKind};
+    let alice = Sr25519Keyring::Alice.to_account_id();
+    let invoice = InvoiceKey {
+        payer: alice,
+        provider: 0,
+        asset: AssetKind::Native,
+        month: 0,
+    };
+    let allowed: [RuntimeCall; 3] = [
+        pallet_hpc::Call::cancel { job: 1 }.into(),
+        pallet_billing::Call::dispute {
+            agreement: 1,
+            amount: 1,
+            grounds: Default::default(),
+        }
+        .into(),
+        pallet_keyring::Call::revoke_key { key: [0; 16] }.into(),
+    ];
+    let refused: [RuntimeCall; 4] = [
+        transfer(),
+        // Pays the customer of an invoice from the provider's own account.
+        pallet_billing::Call::credit_note {
+            invoice,
+            line: 0,
+            amount: 1,
+        }
+        .into(),
+        pallet_billing::Call::retire_plan { plan: 0 }.into(),
+        // Sets a bond aside.
+        pallet_hpc::Call::accept_many {
+            jobs: Default::default(),
+        }
+        .into(),
+    ];
+    let compute = virtengine_runtime::ProxyType::Compute;
+    assert!(allowed.iter().all(|call| compute.filter(call)));
+    assert!(!refused.iter().any(|call| compute.filter(call)));
+}
