@@ -347,6 +347,8 @@ mod benches {
             (p.payer.clone(), FIRST, p.provider, AssetKind::Native),
             invoice,
         );
+        Pallet::<T>::take_invoice_deposit(&key);
+        assert!(InvoiceDeposits::<T>::contains_key(&key));
         let kept_until = FIRST.saturating_add(T::InvoiceRetention::get());
         T::BenchmarkHelper::set_time(end_of(kept_until));
 

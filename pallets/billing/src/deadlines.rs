@@ -2,7 +2,7 @@
 
 use crate::{Config, Cursor, Deadlines, Pallet, WeightInfo as _};
 use alloc::vec::Vec;
-use frame_support::weights::WeightMeter;
+use frame_support::{traits::Get, weights::WeightMeter};
 use virtengine_primitives::{AgreementId, BlockNumber};
 
 impl<T: Config> Pallet<T> {
@@ -16,10 +16,19 @@ impl<T: Config> Pallet<T> {
         Deadlines::<T>::insert(at.max(cursor), id, ());
     }
 
-    /// Touches the agreements of every bucket up to now, as far as the weight goes; the rest waits for the next
-    /// block.
+    /// Touches the agreements of every bucket up to now, with at most half of what `meter` has left, so that no crowd
+    /// of deadlines keeps everybody else out of a block. The rest waits for the next one.
     pub(crate) fn drain_deadlines(meter: &mut WeightMeter) {
-        let (bucket, each) = (T::WeightInfo::poll_bucket(), Self::settle_weight());
+        let mut share = WeightMeter::with_limit(meter.remaining().div(2));
+        Self::drain(&mut share);
+        meter.consume(share.consumed());
+    }
+
+    fn drain(meter: &mut WeightMeter) {
+        let bucket = T::WeightInfo::poll_bucket();
+        // A settlement, and its entry found in the bucket and taken off it.
+        let entry = <T as frame_system::Config>::DbWeight::get().reads_writes(1, 1);
+        let each = Self::settle_weight().saturating_add(entry);
         if meter.try_consume(bucket).is_err() {
             return;
         }

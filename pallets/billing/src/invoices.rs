@@ -154,7 +154,7 @@ impl<T: Config> Pallet<T> {
 
     /// Holds something of the provider's owner for an invoice if it can: that an owner is poor must not keep an
     /// agreement from ending.
-    fn take_invoice_deposit(key: &InvoiceKey<T::AccountId>) {
+    pub(crate) fn take_invoice_deposit(key: &InvoiceKey<T::AccountId>) {
         let Some(owner) = T::Providers::owner(key.provider) else {
             return;
         };
@@ -289,8 +289,13 @@ impl<T: Config> Pallet<T> {
                 }
             }
             if from_pot > 0 {
-                let (pot, keep) = (T::TakePot::get(), Preservation::Preserve);
-                T::Assets::transfer(key.asset, &pot, &key.payer, from_pot, keep)?;
+                // The pot was endowed in the chain's token and lives for ever. In an asset it may own nothing but what
+                // it took, and gives back all of it if need be.
+                let keep = match key.asset {
+                    AssetKind::Native => Preservation::Preserve,
+                    AssetKind::Asset(_) => Preservation::Expendable,
+                };
+                T::Assets::transfer(key.asset, &T::TakePot::get(), &key.payer, from_pot, keep)?;
             }
             let (id, plan) = (stored.line.agreement, stored.line.plan);
             Self::append_note(id, plan, &key, index, amount, Counter::Forgiven)?;

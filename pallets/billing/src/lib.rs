@@ -515,7 +515,7 @@ pub mod pallet {
         DisputeOpen,
         /// There is no open dispute.
         NoDispute,
-        /// The deadline has passed; `settle` applies what it decided.
+        /// The deadline has passed; `settle` (of a job: `expire`) applies what it decided.
         DeadlinePassed,
         /// The amount must be more than nothing and at most what is there.
         InvalidAmount,
@@ -553,6 +553,11 @@ pub mod pallet {
             assert!(
                 T::InvoiceRetention::get() >= 1,
                 "an invoice must outlive its month"
+            );
+            assert!(
+                T::InvoiceGrace::get()
+                    < virtengine_primitives::calendar::DAY_MS.saturating_mul(28),
+                "a line could be written on an invoice that was pruned"
             );
             assert!(
                 T::MaxBatch::get() >= 1,
@@ -636,6 +641,7 @@ pub mod pallet {
         ///
         /// ## Errors
         /// - [`Error::NotFound`], [`Error::NotAuthorized`], [`Error::NotMetering`]
+        /// - [`Error::DeadlinePassed`]: what it pays for is over, whether that has been acted upon or not.
         /// - [`Error::SequenceMismatch`]: not the last sequence plus one.
         /// - [`Error::PeriodOverlaps`], [`Error::PeriodCrossesMonth`], [`Error::InFuture`],
         ///   [`Error::WalltimeExceeded`]: the period is not acceptable.
@@ -645,7 +651,7 @@ pub mod pallet {
         /// ## Events
         /// - [`Event::Reported`], and [`Event::LineSealed`] if a month ended.
         #[pallet::call_index(2)]
-        #[pallet::weight(T::WeightInfo::report())]
+        #[pallet::weight(Pallet::<T>::report_weight(1))]
         pub fn report(
             origin: OriginFor<T>,
             agreement: AgreementId,
@@ -673,7 +679,7 @@ pub mod pallet {
         /// ## Events
         /// - Those of `report` for each that was taken, [`Event::ReportRejected`] for each that was not.
         #[pallet::call_index(3)]
-        #[pallet::weight(T::WeightInfo::report().saturating_mul(reports.len() as u64))]
+        #[pallet::weight(Pallet::<T>::report_weight(reports.len() as u64))]
         pub fn report_many(
             origin: OriginFor<T>,
             reports: BoundedVec<(AgreementId, UsageReport), T::MaxBatch>,

@@ -1,9 +1,11 @@
 //! Usage reports: what is believed, and what it costs.
 
-use crate::{Agreements, Books, Config, Error, Event, OpenLine, OpenLines, Pallet, Plans};
+use crate::{
+    Agreements, Books, Config, Error, Event, OpenLine, OpenLines, Pallet, Plans, WeightInfo as _,
+};
 use alloc::vec::Vec;
 use codec::Encode;
-use frame_support::{ensure, storage::with_storage_layer, traits::Get};
+use frame_support::{ensure, storage::with_storage_layer, traits::Get, weights::Weight};
 use sp_runtime::{DispatchError, DispatchResult};
 use virtengine_primitives::{
     billing::{
@@ -12,7 +14,7 @@ use virtengine_primitives::{
     },
     blake2_256,
     calendar::month_of,
-    traits::{AccountStanding, Escrow, ProviderRegistry},
+    traits::{AccountStanding, Escrow, OnAgreementEnded, ProviderRegistry},
     AgreementId, Balance, ProviderId,
 };
 
@@ -24,6 +26,13 @@ struct Reading {
 }
 
 impl<T: Config> Pallet<T> {
+    /// Weight of `count` reports in one call, and of finding out that nobody reports anything.
+    pub(crate) fn report_weight(count: u64) -> Weight {
+        T::WeightInfo::report()
+            .saturating_add(T::OnSettled::weight())
+            .saturating_mul(count.max(1))
+    }
+
     /// The provider that `who` reports for.
     pub(crate) fn reporter(who: &T::AccountId) -> Result<ProviderId, DispatchError> {
         T::Standing::ensure_active(who)?;
@@ -43,6 +52,7 @@ impl<T: Config> Pallet<T> {
                 Error::<T>::NotAuthorized
             );
             let reading = Self::check(&agreement, report)?;
+            ensure!(T::OnSettled::takes_usage(id), Error::<T>::DeadlinePassed);
 
             let plan = Plans::<T>::get(agreement.plan)
                 .ok_or(Error::<T>::Inconsistent)?

@@ -117,6 +117,9 @@ pub type Organisations =
 pub type Arbiters = StorageMap<Mock, Twox64Concat, AccountId, ()>;
 #[storage_alias]
 pub type Suspended = StorageMap<Mock, Twox64Concat, AccountId, ()>;
+/// Agreements whose deadline was reached, although nobody has acted on it.
+#[storage_alias]
+pub type Overdue = StorageMap<Mock, Twox64Concat, AgreementId, ()>;
 /// How often billing said that an agreement is settled.
 #[storage_alias]
 pub type SettledCount = StorageMap<Mock, Twox64Concat, AgreementId, u32>;
@@ -197,6 +200,9 @@ pub struct Ears;
 impl OnAgreementEnded for Ears {
     fn on_settled(agreement: AgreementId) {
         SettledCount::mutate(agreement, |n| *n = Some(n.unwrap_or(0) + 1));
+    }
+    fn takes_usage(agreement: AgreementId) -> bool {
+        !Overdue::contains_key(agreement)
     }
 }
 

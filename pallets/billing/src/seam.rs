@@ -1,7 +1,7 @@
 //! What other pallets see of this one.
 
-use crate::{Agreements, Config, Pallet};
-use frame_support::defensive;
+use crate::{Agreements, Config, Pallet, WeightInfo as _};
+use frame_support::{defensive, weights::Weight};
 use sp_runtime::DispatchResult;
 use virtengine_primitives::{
     billing::{Agreement, AgreementState, Allocation, Fault, UsageReport},
@@ -62,6 +62,11 @@ impl<T: Config> Billing<T::AccountId> for Pallet<T> {
         if let Err(error) = Self::do_end(agreement, fault) {
             defensive!("an agreement could not be ended", error);
         }
+    }
+
+    fn take_back_weight() -> Weight {
+        // Measured with as many lines taken back as an agreement can have.
+        T::WeightInfo::settle()
     }
 
     fn is_gone(agreement: AgreementId) -> bool {

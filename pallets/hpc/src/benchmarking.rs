@@ -273,10 +273,21 @@ mod benchmarks {
         assert!(!Clusters::<T>::contains_key(id));
     }
 
+    // The deposit is that of a former owner, and moves.
     #[benchmark]
     fn allow_template() {
         let shop = shop::<T>(0);
         let id = cluster(&shop);
+        let former: T::AccountId = account("former", 0, 0);
+        T::Billing::benchmark_endow(&former, CEILING);
+        let footprint = Pallet::<T>::cluster_footprint(1);
+        T::Consideration::ensure_successful(&former, footprint);
+        ClusterDeposits::<T>::mutate(id, |slot| {
+            if let Some(deposit) = slot {
+                deposit.depositor = former.clone();
+                deposit.ticket = T::Consideration::new(&former, footprint).unwrap();
+            }
+        });
         let hash = TemplateHash::repeat_byte(9);
         #[extrinsic_call]
         _(RawOrigin::Signed(shop.owner), id, hash, name(1));

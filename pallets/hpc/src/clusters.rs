@@ -131,7 +131,7 @@ impl<T: Config> Pallet<T> {
             !AllowedTemplates::<T>::contains_key(id, template),
             Error::<T>::TemplateAlreadyAllowed
         );
-        Self::recount_templates(id, |n| n.checked_add(1))?;
+        Self::recount_templates(id, Some(&owner), |n| n.checked_add(1))?;
         AllowedTemplates::<T>::insert(id, template, &name);
         Self::deposit_event(Event::TemplateAllowed {
             cluster: id,
@@ -149,7 +149,7 @@ impl<T: Config> Pallet<T> {
     ) -> DispatchResult {
         Self::own_cluster(&owner, id)?;
         AllowedTemplates::<T>::take(id, template).ok_or(Error::<T>::TemplateNotAllowed)?;
-        Self::recount_templates(id, |n| n.checked_sub(1))?;
+        Self::recount_templates(id, None, |n| n.checked_sub(1))?;
         Self::deposit_event(Event::TemplateDisallowed {
             cluster: id,
             template,
@@ -172,18 +172,31 @@ impl<T: Config> Pallet<T> {
         Ok(cluster)
     }
 
-    /// Changes the number of a cluster's templates and its deposit with it.
-    fn recount_templates(id: ClusterId, change: impl Fn(u32) -> Option<u32>) -> DispatchResult {
+    /// Changes the number of a cluster's templates and its deposit with it. The deposit becomes `payer`'s, if one is
+    /// named: the organisation may have changed hands, and nobody pays for what a later owner adds.
+    fn recount_templates(
+        id: ClusterId,
+        payer: Option<&T::AccountId>,
+        change: impl Fn(u32) -> Option<u32>,
+    ) -> DispatchResult {
         ClusterDeposits::<T>::try_mutate_exists(id, |slot| {
             let old = slot.take().ok_or(Error::<T>::UnknownCluster)?;
             let templates = change(old.templates)
                 .filter(|n| *n <= T::MaxTemplates::get())
                 .ok_or(Error::<T>::TooManyTemplates)?;
-            let ticket = old
-                .ticket
-                .update(&old.depositor, Self::cluster_footprint(templates))?;
+            let footprint = Self::cluster_footprint(templates);
+            let (depositor, ticket) = match payer {
+                Some(payer) if *payer != old.depositor => {
+                    old.ticket.drop(&old.depositor)?;
+                    (payer.clone(), T::Consideration::new(payer, footprint)?)
+                }
+                _ => {
+                    let ticket = old.ticket.update(&old.depositor, footprint)?;
+                    (old.depositor, ticket)
+                }
+            };
             *slot = Some(ClusterDeposit {
-                depositor: old.depositor,
+                depositor,
                 ticket,
                 templates,
             });

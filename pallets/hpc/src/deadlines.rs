@@ -67,11 +67,12 @@ impl<T: Config> Pallet<T> {
         Self::next_candidate(id, job)
     }
 
-    /// Gives a job that never ran to the best candidate that is still eligible and would still have time to start
-    /// it; ends the job if there is none.
+    /// Gives a job that never ran to the best candidate that is still eligible; ends the job if there is none, or if
+    /// there is less time left than a new job would need: a provider would be slashed at `end_by` for what it could
+    /// not have done, and the customer would pay for half a run.
     pub(crate) fn next_candidate(id: AgreementId, mut job: Job<T::AccountId>) {
         Self::leave(id, &job);
-        let in_time = Self::now().saturating_add(job.request.start_within) < job.request.end_by;
+        let in_time = Self::has_time(&job.request);
         let score = T::Identity::score(&job.customer);
         while let Some(next) = job.remaining.pop() {
             let provider = in_time

@@ -6,21 +6,39 @@ use frame_support::{
     ensure,
     storage::with_storage_layer,
     traits::{Consideration, Get, UnixTime},
+    weights::Weight,
 };
 use frame_system::{ensure_signed, pallet_prelude::OriginFor};
 use sp_runtime::{DispatchError, DispatchResult};
 use virtengine_primitives::{
     billing::Fault,
     hpc::*,
-    traits::{Billing, EnvelopePolicy, OnAgreementEnded, ProviderRegistry},
+    traits::{AccountStanding, Billing, EnvelopePolicy, OnAgreementEnded, ProviderRegistry},
     AgreementId, Moment, ProviderId,
 };
 
 impl<T: Config> Pallet<T> {
-    /// The provider that the origin is a hot key of.
+    /// The provider that the origin is a hot key of. It may be suspended: what was accepted is brought to its end.
     pub(crate) fn ensure_worker(origin: OriginFor<T>) -> Result<ProviderId, DispatchError> {
         let who = ensure_signed(origin)?;
         Ok(T::Providers::worker_of(&who).ok_or(Error::<T>::NotAWorker)?)
+    }
+
+    /// The provider that the origin is a hot key of, in good standing: for taking on work.
+    pub(crate) fn ensure_active_worker(origin: OriginFor<T>) -> Result<ProviderId, DispatchError> {
+        let who = ensure_signed(origin)?;
+        let provider = T::Providers::worker_of(&who).ok_or(Error::<T>::NotAWorker)?;
+        T::Accounts::ensure_active(&who)?;
+        Ok(provider)
+    }
+
+    /// What the ends of some jobs weigh beyond what is measured: the provider's faults take back what was written on
+    /// invoices.
+    pub(crate) fn take_back_weight<'a>(ends: impl Iterator<Item = &'a JobEnd>) -> Weight {
+        let faults = ends
+            .filter(|end| end.reason.fault() == Fault::Provider)
+            .count();
+        T::Billing::take_back_weight().saturating_mul(faults as u64)
     }
 
     /// Does `what` to every item on its own; a refusal undoes that item only and is told by an event.
@@ -244,7 +262,11 @@ impl<T: Config> OnAgreementEnded for Pallet<T> {
         }
     }
 
-    fn weight() -> sp_runtime::Weight {
+    fn takes_usage(agreement: AgreementId) -> bool {
+        Jobs::<T>::get(agreement).is_none_or(|job| Self::ensure_in_time(&job).is_ok())
+    }
+
+    fn weight() -> Weight {
         <T as frame_system::Config>::DbWeight::get().reads(1)
     }
 }

@@ -625,7 +625,8 @@ pub mod pallet {
         /// Signed by the owner of the cluster's provider, in good standing.
         ///
         /// ## Details
-        /// The deposit of the cluster grows with each template.
+        /// The deposit of the cluster grows with each template. If the organisation has changed hands, all of it becomes
+        /// yours, and the former owner's goes back.
         ///
         /// ## Parameters
         /// - `cluster`: which cluster.
@@ -780,7 +781,7 @@ pub mod pallet {
         /// Accepts jobs: the provider binds itself to have each running in time.
         ///
         /// ## Dispatch Origin
-        /// Signed by a hot key of the provider.
+        /// Signed by a hot key of the provider, in good standing.
         ///
         /// ## Details
         /// Sets `AcceptanceBond` aside for each. Every job stands for itself: what is refused is reported by an
@@ -801,7 +802,7 @@ pub mod pallet {
             origin: OriginFor<T>,
             jobs: BoundedVec<AgreementId, ConstU32<MAX_BATCH>>,
         ) -> DispatchResult {
-            let provider = Self::ensure_worker(origin)?;
+            let provider = Self::ensure_active_worker(origin)?;
             Self::each(jobs.into_iter().map(|job| (job, ())), |job, ()| {
                 Self::do_accept(provider, job)
             });
@@ -892,7 +893,8 @@ pub mod pallet {
         /// ## Events
         /// `JobEnded`.
         #[pallet::call_index(13)]
-        #[pallet::weight(T::WeightInfo::complete())]
+        #[pallet::weight(T::WeightInfo::complete()
+            .saturating_add(Pallet::<T>::take_back_weight(core::iter::once(end))))]
         pub fn complete(origin: OriginFor<T>, job: AgreementId, end: JobEnd) -> DispatchResult {
             let provider = Self::ensure_worker(origin)?;
             Self::do_complete(provider, job, end)
@@ -915,7 +917,8 @@ pub mod pallet {
         /// ## Events
         /// `JobEnded` or `ItemFailed` for each.
         #[pallet::call_index(14)]
-        #[pallet::weight(T::WeightInfo::complete_many(items.len() as u32))]
+        #[pallet::weight(T::WeightInfo::complete_many(items.len() as u32)
+            .saturating_add(Pallet::<T>::take_back_weight(items.iter().map(|(_, end)| end))))]
         pub fn complete_many(
             origin: OriginFor<T>,
             items: BoundedVec<(AgreementId, JobEnd), ConstU32<MAX_BATCH>>,

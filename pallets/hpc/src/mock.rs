@@ -12,7 +12,7 @@ use frame_support::{
         tokens::Preservation::Expendable,
         ConstU128, ConstU32, ConstU64, Hooks, LinearStoragePrice,
     },
-    weights::WeightMeter,
+    weights::{Weight, WeightMeter},
     Twox64Concat,
 };
 use sp_runtime::{traits::Zero, BuildStorage, DispatchError, DispatchResult, Perbill};
@@ -40,6 +40,8 @@ pub const STRANGER: AccountId = 99;
 pub const ENDOWMENT: Balance = 1_000_000;
 /// Free bond of each provider at the start.
 pub const BOND: Balance = 1_000;
+/// What taking back the lines of past months weighs.
+pub const TAKE_BACK: Weight = Weight::from_parts(77_000, 7);
 /// Plan in an asset that no request of these tests pays in.
 pub const FOREIGN_PLAN: PlanId = 9;
 
@@ -432,6 +434,9 @@ impl Billing<AccountId> for Double {
             a.ended = Some(fault);
             unpin(a.plan);
         });
+    }
+    fn take_back_weight() -> Weight {
+        TAKE_BACK
     }
     fn is_gone(agreement: AgreementId) -> bool {
         !Agreements::contains_key(agreement)

@@ -203,23 +203,24 @@ impl<T: Config> Pallet<T> {
             request.start_within >= T::MinStartWithin::get(),
             Error::<T>::StartWithinTooShort
         );
-        let now = Self::now();
-        let earliest = u64::from(now)
-            .saturating_add(request.start_within.into())
-            .saturating_add(Self::blocks(request.walltime));
+        ensure!(Self::has_time(request), Error::<T>::EndByTooEarly);
         ensure!(
-            u64::from(request.end_by) > earliest,
-            Error::<T>::EndByTooEarly
-        );
-        ensure!(
-            request.end_by <= now.saturating_add(T::MaxJobLife::get()),
+            request.end_by <= Self::now().saturating_add(T::MaxJobLife::get()),
             Error::<T>::EndByTooLate
         );
         Ok(())
     }
 
+    /// Whether a job that is assigned now may start as late as it is allowed to and still run its whole wall time.
+    pub(crate) fn has_time(request: &JobRequest) -> bool {
+        let earliest = u64::from(Self::now())
+            .saturating_add(request.start_within.into())
+            .saturating_add(Self::blocks(request.walltime));
+        u64::from(request.end_by) > earliest
+    }
+
     /// Blocks that `seconds` take, rounded up.
-    fn blocks(seconds: u64) -> u64 {
+    pub(crate) fn blocks(seconds: u64) -> u64 {
         let block = T::BlockDuration::get().max(1);
         seconds.saturating_mul(1_000).div_ceil(block)
     }

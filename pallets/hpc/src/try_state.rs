@@ -133,7 +133,8 @@ impl<T: Config> Pallet<T> {
 
     /// - Ended iff there is a block at which it ended; then no candidate is left and no plan pinned for one.
     /// - Assigned iff nobody accepted; running only after a start; a start not before the acceptance.
-    /// - The deadline is the one that the state demands, and never after `end_by`.
+    /// - The deadline is the one that the state demands, and never after `end_by`; a job that starts in time has room
+    ///   for its whole wall time before that.
     /// - The agreement is there as long as the job has not ended.
     fn try_job(id: AgreementId, job: &Job<T::AccountId>) -> Result<(), TryRuntimeError> {
         if let JobState::Ended(reason) = job.state {
@@ -170,8 +171,13 @@ impl<T: Config> Pallet<T> {
             "started without having left the first states"
         );
         ensure!(
-            job.deadline <= job.request.end_by && job.start_by < job.request.end_by,
+            job.deadline <= job.request.end_by,
             "deadline after the end"
+        );
+        let run = Self::blocks(job.request.walltime);
+        ensure!(
+            u64::from(job.start_by).saturating_add(run) < u64::from(job.request.end_by),
+            "no time to run"
         );
         let due = match (job.state, job.cancel_by, job.started_at) {
             (JobState::Assigned, Some(_), _) => false,

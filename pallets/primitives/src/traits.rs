@@ -1,7 +1,8 @@
 //! The seams: what pallets need from each other, each with its contract in words.
 //!
 //! Calls go one way: `hpc` calls `billing`, `billing` calls `escrow` and `providers`; nothing calls back but
-//! [`OnAgreementEnded`], which only marks state. All implementations are transactional: on `Err` nothing changed.
+//! [`OnAgreementEnded`], which answers one question and marks state. All implementations are transactional: on `Err`
+//! nothing changed.
 
 use crate::{billing::*, envelope::EnvelopeHeader, *};
 use sp_runtime::{DispatchError, DispatchResult, Perbill};
@@ -154,6 +155,11 @@ pub trait Billing<AccountId> {
     /// what was not charged, starts the dispute window. Infallible by contract (money is already held); an
     /// inconsistency is logged as a defensive failure and leaves the state as it was.
     fn end(agreement: AgreementId, fault: Fault);
+    /// Weight of `end` for an end that is the provider's fault, beyond that of any other: what was written on the
+    /// invoices of past months is taken back line by line.
+    fn take_back_weight() -> sp_runtime::Weight {
+        sp_runtime::Weight::zero()
+    }
     /// Whether an agreement is settled and pruned, so that what hangs on it may be pruned too.
     fn is_gone(agreement: AgreementId) -> bool;
     /// Publishes a plan of `provider` with every component priced, for benchmarks.
@@ -164,11 +170,16 @@ pub trait Billing<AccountId> {
     fn benchmark_endow(who: &AccountId, amount: Balance);
 }
 
-/// Told by billing when an agreement has been settled. Marks state, moves no money, cannot fail.
+/// What billing asks and tells whoever opened an agreement. Marks state, moves no money, cannot fail.
 pub trait OnAgreementEnded {
     /// All money of the agreement has been moved.
     fn on_settled(agreement: AgreementId);
-    /// Weight of `on_settled`.
+    /// Whether usage may still be reported: not from the deadline of what the agreement pays for on, although nobody
+    /// may have acted on that deadline yet.
+    fn takes_usage(_agreement: AgreementId) -> bool {
+        true
+    }
+    /// Weight of either.
     fn weight() -> sp_runtime::Weight {
         sp_runtime::Weight::zero()
     }

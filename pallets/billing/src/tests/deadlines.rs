@@ -4,13 +4,14 @@ use crate::{mock::*, Cursor, Deadlines, Pallet, WeightInfo};
 use frame_support::weights::{Weight, WeightMeter};
 use virtengine_primitives::billing::Fault;
 
+/// Polls with twice what so much takes, of which it may use half.
 fn drain(settlements: u64, buckets: u64) -> Weight {
-    let limit = <() as WeightInfo>::settle()
+    let half = <() as WeightInfo>::settle()
         .saturating_mul(settlements)
         .saturating_add(<() as WeightInfo>::poll_bucket().saturating_mul(buckets));
-    let mut meter = WeightMeter::with_limit(limit);
+    let mut meter = WeightMeter::with_limit(half * 2);
     Pallet::<Test>::drain_deadlines(&mut meter);
-    assert!(meter.consumed().all_lte(limit));
+    assert!(meter.consumed().all_lte(half));
     meter.consumed()
 }
 
@@ -52,6 +53,21 @@ fn on_poll_should_go_on_in_the_next_block_when_the_weight_runs_out() {
         assert_eq!(settled_count(), 10);
         assert_eq!(Cursor::<Test>::get(), Some(at + 2));
         assert_eq!(Deadlines::<Test>::iter().count(), 0);
+    });
+}
+
+#[test]
+fn on_poll_should_leave_half_of_a_block_to_others_when_more_is_due_than_fits() {
+    run(|| {
+        let at = ten();
+        jump_to(at);
+        // Room for eight, and four are taken: whoever ends many agreements at once stops nobody else's transactions.
+        let block = <() as WeightInfo>::settle().saturating_mul(8)
+            + <() as WeightInfo>::poll_bucket().saturating_mul(2 * (u64::from(at) + 2));
+        let mut meter = WeightMeter::with_limit(block);
+        Pallet::<Test>::drain_deadlines(&mut meter);
+        assert_eq!(settled_count(), 4);
+        assert!(meter.remaining().all_gte(block / 2));
     });
 }
 

@@ -332,6 +332,25 @@ fn a_credit_note_in_an_asset_should_be_for_the_owner_only_and_fail_whole() {
 }
 
 #[test]
+fn a_credit_note_in_an_asset_should_return_all_of_the_pots_share_when_the_pot_owns_nothing_else() {
+    run(|| {
+        assert_ok!(Assets::transfer_all(signed(POT), 7, ANYONE, false));
+        long(1, COIN_PLAN);
+        use_at(1, NOW, 100, 0);
+        end(1, Fault::Payer);
+        go_to(release_at(1));
+        assert_eq!(Assets::balance(7, POT), 35);
+        let invoice = InvoiceKey {
+            asset: COIN,
+            ..key(NOVEMBER)
+        };
+        assert_ok!(Billing::credit_note(signed(OWNER), invoice, 0, 1_400));
+        assert_eq!(Assets::balance(7, POT), 0);
+        assert_eq!((coin_gain(OWNER), coin_gain(ALICE)), (-1_365, 0));
+    });
+}
+
+#[test]
 fn a_credit_note_should_be_refused_when_the_money_has_not_been_paid() {
     run(|| {
         started(1);

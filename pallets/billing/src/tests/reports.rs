@@ -70,6 +70,40 @@ fn report_should_be_refused_when_it_comes_from_anybody_but_a_hot_key_of_the_prov
 }
 
 #[test]
+fn report_should_be_refused_when_what_it_pays_for_is_over_and_nobody_has_ended_it_yet() {
+    metering(|next| {
+        Overdue::insert(1, ());
+        assert_noop!(report(HOT, next.clone()), Error::<Test>::DeadlinePassed);
+        let seam = <Billing as Seam<AccountId>>::report(1, &next);
+        assert_eq!(seam, Err(Error::<Test>::DeadlinePassed.into()));
+        Overdue::remove(1);
+        assert_ok!(report(HOT, next));
+    });
+}
+
+#[test]
+fn an_empty_batch_of_reports_should_weigh_as_much_as_one_report() {
+    use frame_support::dispatch::GetDispatchInfo;
+    let weight = |count| {
+        let reports = vec![(1, full_report()); count].try_into().unwrap();
+        let call = crate::Call::<Test>::report_many { reports };
+        call.get_dispatch_info().call_weight
+    };
+    assert_eq!(weight(0), weight(1));
+    assert_eq!(weight(3), weight(1) * 3);
+}
+
+fn full_report() -> UsageReport {
+    UsageReport {
+        sequence: 1,
+        from: NOW,
+        until: NOW + 1_000,
+        quantities: cpu_mem(4, 2_000),
+        evidence: H256::zero(),
+    }
+}
+
+#[test]
 fn report_should_be_refused_when_its_sequence_is_repeated_or_leaves_a_gap() {
     metering(|next| {
         for sequence in [0, 1, 3, u32::MAX] {

@@ -207,6 +207,79 @@ fn customer_should_not_farm_slashes_by_giving_no_time_to_start() {
 }
 
 #[test]
+fn customer_should_not_farm_slashes_by_having_a_friend_use_up_the_time() {
+    run(|| {
+        // The friend, provider 3, is the cheapest and lets its time pass. What is left is enough to start, and too
+        // little to finish: whoever accepted now would be slashed at `end_by`.
+        let mut trap = request(&[2, 3]);
+        trap.end_by = 1 + 20 + 10 + 1;
+        let job = Hpc::do_submit(ALICE, trap).unwrap();
+        run_to_deadline(job);
+        let ended = JobState::Ended(EndReason::Expired);
+        assert_eq!(Hpc::job(job).unwrap().state, ended);
+        assert_eq!(Organisations::get(2).unwrap().free, BOND);
+    });
+}
+
+#[test]
+fn suspended_worker_should_finish_what_it_accepted_and_accept_nothing() {
+    run(|| {
+        let (old, new) = (job_at(At::Running, &[3]), submit(&[3]));
+        Suspended::insert(worker(3), ());
+        let origin = || RuntimeOrigin::signed(worker(3));
+        let accept = || Hpc::accept_many(origin(), vec![new].try_into().unwrap());
+        assert_noop!(accept(), DispatchError::Other("suspended"));
+        assert_ok!(Hpc::complete(origin(), old, end(EndReason::Completed)));
+        Suspended::remove(worker(3));
+        assert_ok!(accept());
+        assert_eq!(Hpc::job(new).unwrap().state, JobState::Accepted);
+    });
+}
+
+#[test]
+fn usage_should_not_be_taken_from_the_deadline_on_when_nobody_has_acted_on_it() {
+    use virtengine_primitives::traits::OnAgreementEnded;
+    run(|| {
+        for place in [At::Running, At::CancelRunning] {
+            let job = job_at(place, &[3]);
+            let deadline = Hpc::job(job).unwrap().deadline;
+            jump_to(deadline - 1);
+            assert!(Hpc::takes_usage(job));
+            jump_to(deadline);
+            assert!(!Hpc::takes_usage(job));
+            assert_ok!(Hpc::do_expire(job));
+            assert!(!Hpc::takes_usage(job));
+        }
+        // What is no job is not this pallet's business.
+        assert!(Hpc::takes_usage(99));
+    });
+}
+
+#[test]
+fn an_end_should_weigh_more_when_it_is_the_providers_fault() {
+    use frame_support::dispatch::GetDispatchInfo;
+    let complete = |reason| {
+        let call = crate::Call::<Test>::complete {
+            job: 1,
+            end: end(reason),
+        };
+        call.get_dispatch_info().call_weight
+    };
+    let many = |reasons: &[EndReason]| {
+        let items: Vec<_> = reasons.iter().map(|reason| (1, end(*reason))).collect();
+        let items = items.try_into().unwrap();
+        let call = crate::Call::<Test>::complete_many { items };
+        call.get_dispatch_info().call_weight
+    };
+    use EndReason::{Failed, NodeFailure, ProviderFailure};
+    assert_eq!(complete(NodeFailure), complete(Failed) + TAKE_BACK);
+    assert_eq!(
+        many(&[NodeFailure, Failed, ProviderFailure]),
+        many(&[Failed, Failed, Failed]) + TAKE_BACK * 2
+    );
+}
+
+#[test]
 fn dust_should_not_buy_anything() {
     run(|| {
         let mut dust = request(&[1, 2, 3]);

@@ -258,3 +258,19 @@ fn templates_should_be_counted_and_bounded_when_allowed_and_disallowed() {
         );
     });
 }
+
+#[test]
+fn a_later_owner_should_pay_for_what_it_adds_when_the_organisation_has_changed_hands() {
+    run(|| {
+        let of_one_template = deposit(owner(1));
+        Organisations::mutate_extant(1, |o| o.owner = BOB);
+        // What is taken away still goes back to who paid for it.
+        assert_ok!(Hpc::do_disallow_template(BOB, 1, template()));
+        assert!(deposit(owner(1)) < of_one_template);
+        assert_eq!(deposit(BOB), 0);
+        assert_ok!(Hpc::do_allow_template(BOB, 1, template(), name("x")));
+        assert_eq!((deposit(owner(1)), deposit(BOB)), (0, of_one_template));
+        assert_ok!(Hpc::do_deregister_cluster(BOB, 1));
+        assert_eq!(deposit(BOB), 0);
+    });
+}

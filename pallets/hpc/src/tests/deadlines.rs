@@ -76,11 +76,12 @@ fn bond_should_be_slashed_when_the_job_was_accepted_and_did_not_start_in_time() 
 }
 
 #[test]
-fn job_should_expire_when_too_little_time_is_left_for_another_start() {
+fn job_should_expire_when_too_little_time_is_left_for_another_run() {
     run(|| {
         let mut wanted = request(&[1, 2, 3]);
-        // First assignment may start until block 21; from then on start_within does not fit any more.
-        wanted.end_by = 41;
+        // The first assignment may start until block 21; from then on 20 blocks of waiting and 10 of running do not
+        // fit any more.
+        wanted.end_by = 51;
         let job = Hpc::do_submit(ALICE, wanted).unwrap();
         Hpc::do_accept(3, job).unwrap();
         run_to_deadline(job);
@@ -88,7 +89,7 @@ fn job_should_expire_when_too_little_time_is_left_for_another_start() {
         assert_eq!(stored.state, JobState::Ended(EndReason::Expired));
         assert!(stored.remaining.is_empty());
         let mut wanted = request(&[1, 2, 3]);
-        wanted.end_by = 21 + 42;
+        wanted.end_by = 41 + 31;
         let job = Hpc::do_submit(ALICE, wanted).unwrap();
         Hpc::do_accept(3, job).unwrap();
         run_to_deadline(job);
