@@ -35,6 +35,8 @@ mod agreements;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
 mod deadlines;
+mod errors;
+mod events;
 mod invoices;
 mod metering;
 #[cfg(test)]
@@ -53,6 +55,8 @@ pub use pallet::*;
 pub use types::{Book, LineRef, OpenLine, Outcome, PlanRecord, StoredLine, MAX_LINES, PRUNE_BATCH};
 pub use weights::WeightInfo;
 
+use frame_support::pallet_macros::import_section;
+
 /// What the benchmarks need of the runtime.
 #[cfg(feature = "runtime-benchmarks")]
 pub trait BenchmarkHelper {
@@ -61,6 +65,8 @@ pub trait BenchmarkHelper {
 }
 
 /// The pallet.
+#[import_section(errors::errors)]
+#[import_section(events::events)]
 #[frame_support::pallet]
 #[allow(missing_docs)] // The macros of FRAME generate public items without documentation.
 pub mod pallet {
@@ -254,295 +260,6 @@ pub mod pallet {
     #[pallet::storage]
     pub type Cursor<T: Config> = StorageValue<_, BlockNumber, OptionQuery>;
 
-    #[pallet::event]
-    #[pallet::generate_deposit(pub(super) fn deposit_event)]
-    pub enum Event<T: Config> {
-        /// A provider published a price plan.
-        PlanPublished {
-            /// Its number.
-            plan: PlanId,
-            /// Whose it is.
-            provider: ProviderId,
-            /// The terms.
-            terms: PricePlan,
-        },
-        /// A plan takes no new agreements.
-        PlanRetired {
-            /// Its number.
-            plan: PlanId,
-            /// Whose it is.
-            provider: ProviderId,
-            /// Agreements and candidates that still need it; at 0 it is gone.
-            users: u32,
-        },
-        /// An agreement was opened and its ceiling put in escrow.
-        Opened {
-            /// Its number.
-            agreement: AgreementId,
-            /// Who pays.
-            payer: T::AccountId,
-            /// Who is paid.
-            provider: ProviderId,
-            /// The plan, frozen from now on.
-            plan: PlanId,
-            /// In what.
-            asset: AssetKind,
-            /// The most it can cost.
-            ceiling: Balance,
-            /// What may be used.
-            allocation: Allocation,
-            /// Blocks between its end and the release.
-            dispute_window: BlockNumber,
-            /// The chain's share.
-            take_rate: Perbill,
-            /// When, in unix milliseconds.
-            at: Moment,
-        },
-        /// An agreement that had not started moved to another provider.
-        Reassigned {
-            /// Its number.
-            agreement: AgreementId,
-            /// Who is paid now.
-            provider: ProviderId,
-            /// The plan that applies now.
-            plan: PlanId,
-        },
-        /// The first second that may be billed has begun.
-        Started {
-            /// The agreement.
-            agreement: AgreementId,
-            /// Since when, in unix milliseconds.
-            at: Moment,
-        },
-        /// Usage was reported and its price moved from available to pending.
-        Reported {
-            /// The agreement.
-            agreement: AgreementId,
-            /// In what.
-            asset: AssetKind,
-            /// The report.
-            report: UsageReport,
-            /// What this report moved.
-            moved: Balance,
-            /// What all reports moved.
-            charged: Balance,
-            /// Head of the hash chain over all reports.
-            head: H256,
-        },
-        /// One report of a batch was refused; the others are not affected.
-        ReportRejected {
-            /// The agreement.
-            agreement: AgreementId,
-            /// Sequence that the report claimed.
-            sequence: u32,
-            /// Why.
-            error: DispatchError,
-        },
-        /// A line was appended to an invoice, for good.
-        LineSealed {
-            /// The invoice.
-            invoice: InvoiceKey<T::AccountId>,
-            /// The line's index.
-            index: u32,
-            /// The line.
-            line: InvoiceLine,
-            /// Sum of the invoice's usage lines.
-            total: Balance,
-            /// Sum of its credit notes.
-            credited: Balance,
-            /// Root of its lines.
-            root: H256,
-        },
-        /// An agreement ended; what was not charged is on its way back to the payer.
-        Ended {
-            /// The agreement.
-            agreement: AgreementId,
-            /// Who answers for it.
-            fault: Fault,
-            /// In what.
-            asset: AssetKind,
-            /// What stays pending.
-            charged: Balance,
-            /// What went back to the payer.
-            refunded: Balance,
-            /// First block at which what is pending is released.
-            release_at: BlockNumber,
-        },
-        /// Pending money became final.
-        Released {
-            /// The agreement.
-            agreement: AgreementId,
-            /// In what.
-            asset: AssetKind,
-            /// The provider's payout account.
-            payee: T::AccountId,
-            /// The payee's part. What could not arrive is a credit in escrow.
-            to_payee: Balance,
-            /// The chain's part. What could not arrive is a credit in escrow.
-            to_pot: Balance,
-            /// All that has been released on this agreement.
-            released: Balance,
-        },
-        /// The payer disputes part of what is pending.
-        Disputed {
-            /// The agreement.
-            agreement: AgreementId,
-            /// In what.
-            asset: AssetKind,
-            /// The amount, the grounds and the deadlines.
-            dispute: Dispute,
-        },
-        /// The provider opened its evidence to payer and arbiter.
-        EvidenceOpened {
-            /// The agreement.
-            agreement: AgreementId,
-            /// Blake2b-256 of the salted accounting rows.
-            evidence: H256,
-            /// The arbiter decides before this block.
-            decide_by: BlockNumber,
-        },
-        /// A dispute is over.
-        DisputeResolved {
-            /// The agreement.
-            agreement: AgreementId,
-            /// In what.
-            asset: AssetKind,
-            /// Part of the disputed amount that was released.
-            to_payee: Balance,
-            /// Part of it that went back to the payer.
-            to_payer: Balance,
-            /// How.
-            outcome: Outcome,
-        },
-        /// All money of an agreement has been moved.
-        Settled {
-            /// The agreement.
-            agreement: AgreementId,
-            /// In what.
-            asset: AssetKind,
-            /// What it cost in the end.
-            charged: Balance,
-            /// First block at which it may be pruned.
-            prune_at: BlockNumber,
-        },
-        /// Money that had been paid was given back, by a credit note on an open invoice.
-        CreditNoteIssued {
-            /// Invoice of the corrected line.
-            invoice: InvoiceKey<T::AccountId>,
-            /// The corrected line.
-            line: u32,
-            /// What was given back in all.
-            amount: Balance,
-            /// The part that the provider, or its bond, paid.
-            from_provider: Balance,
-            /// The part that the chain returned of its share.
-            from_pot: Balance,
-            /// Whether an arbiter took it from the bond.
-            from_bond: bool,
-        },
-        /// An invoice takes no more lines.
-        InvoiceClosed {
-            /// The invoice.
-            invoice: InvoiceKey<T::AccountId>,
-            /// Sum of its usage lines.
-            total: Balance,
-            /// Sum of its credit notes.
-            credited: Balance,
-            /// Number of its lines.
-            lines: u32,
-            /// Root of its lines.
-            root: H256,
-        },
-        /// An agreement was removed from the chain's state.
-        AgreementPruned {
-            /// Its number.
-            agreement: AgreementId,
-        },
-        /// An invoice and its lines were removed from the chain's state.
-        InvoicePruned {
-            /// The invoice.
-            invoice: InvoiceKey<T::AccountId>,
-        },
-    }
-
-    #[pallet::error]
-    pub enum Error<T> {
-        /// There is no such plan, agreement, invoice or line; check its number.
-        NotFound,
-        /// The agreement's number is taken; use a new one.
-        AlreadyExists,
-        /// The account may not do this for this provider or agreement; sign with one that may.
-        NotAuthorized,
-        /// Numbers of plans are exhausted.
-        NumbersExhausted,
-        /// Rates must be sorted by component, each at most once; sort them.
-        PlanMalformed,
-        /// There is no such asset; price in one that exists.
-        UnknownAsset,
-        /// The plan takes no new agreements; look up the provider's current plan.
-        PlanRetired,
-        /// The plan belongs to another provider; use one of the provider's own.
-        PlanOfAnotherProvider,
-        /// The plan is in another asset than the agreement; use one in the same asset.
-        AssetMismatch,
-        /// Components must be sorted, each at most once; sort them.
-        QuantitiesMalformed,
-        /// The price does not fit 128 bits; ask for less.
-        PriceOverflow,
-        /// The agreement has started or ended already.
-        NotOpen,
-        /// The agreement has not started, or has ended; nothing can be reported.
-        NotMetering,
-        /// The agreement has not ended; a dispute is for afterwards.
-        NotEnded,
-        /// The moment lies too far in the future; check the clock of the worker.
-        InFuture,
-        /// The agreement cannot have started before it was opened; check the clock of the worker.
-        BeforeOpening,
-        /// The report must carry the agreement's last sequence plus one; read the agreement and report again.
-        SequenceMismatch,
-        /// The period is empty or begins before the end of the last one; begin where the last one ended.
-        PeriodOverlaps,
-        /// The period crosses the end of a UTC month; report each month apart.
-        PeriodCrossesMonth,
-        /// All periods together would exceed the allocated wall time; the agreement has nothing left to bill.
-        WalltimeExceeded,
-        /// The component is not part of the allocation; report only what was allocated.
-        ComponentNotAllocated,
-        /// More was reported than the allocation allows in the time reported so far.
-        UsageExceedsAllocation,
-        /// There is an open dispute; wait for its end.
-        DisputeOpen,
-        /// There is no open dispute.
-        NoDispute,
-        /// The deadline has passed; `settle` (of a job: `expire`) applies what it decided.
-        DeadlinePassed,
-        /// The amount must be more than nothing and at most what is there.
-        InvalidAmount,
-        /// The evidence has been opened already; it cannot be changed.
-        EvidenceOpened,
-        /// The provider has not opened its evidence; if it does not in time, the payer gets the amount back.
-        EvidenceNotOpened,
-        /// An arbiter cannot decide on its own agreement; let another one.
-        ConflictOfInterest,
-        /// The agreement's money has not been moved yet; dispute it instead, or wait.
-        NotSettled,
-        /// It is too early; invoices close a week after their month, and are kept for the retention time.
-        TooEarly,
-        /// The invoice is closed already.
-        AlreadyClosed,
-        /// The invoice must be closed first.
-        NotClosed,
-        /// Only a usage line can be corrected.
-        NotUsage,
-        /// Only invoices in the chain's token can be paid from a bond; the provider can correct this one.
-        NativeOnly,
-        /// Somebody is still owed money on this agreement; call `claim` of escrow for them first.
-        CreditsRemain,
-        /// An inner inconsistency; nothing was changed. Please report it.
-        Inconsistent,
-    }
-
     #[pallet::hooks]
     impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
         fn on_poll(_: BlockNumberFor<T>, meter: &mut WeightMeter) {
@@ -555,8 +272,7 @@ pub mod pallet {
                 "an invoice must outlive its month"
             );
             assert!(
-                T::InvoiceGrace::get()
-                    < virtengine_primitives::calendar::DAY_MS.saturating_mul(28),
+                T::InvoiceGrace::get() < virtengine_primitives::calendar::DAY_MS.saturating_mul(28),
                 "a line could be written on an invoice that was pruned"
             );
             assert!(

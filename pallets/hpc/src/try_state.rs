@@ -170,10 +170,7 @@ impl<T: Config> Pallet<T> {
                 || !matches!(job.state, JobState::Accepted | JobState::Staging),
             "started without having left the first states"
         );
-        ensure!(
-            job.deadline <= job.request.end_by,
-            "deadline after the end"
-        );
+        ensure!(job.deadline <= job.request.end_by, "deadline after the end");
         let run = Self::blocks(job.request.walltime);
         ensure!(
             u64::from(job.start_by).saturating_add(run) < u64::from(job.request.end_by),
