@@ -12,14 +12,14 @@ use frame_support::{
     weights::{Weight, WeightMeter},
     Twox64Concat,
 };
-use sp_runtime::{traits::Convert, BuildStorage, DispatchError, DispatchResult, Either, Perbill};
+use sp_runtime::{BuildStorage, DispatchError, DispatchResult, Perbill};
 use virtengine_primitives::{
     billing::{
         Agreement, AgreementState, Allocation, Component, Fault, InvoiceKey, Month, PricePlan,
         Quantities, Rate, UsageReport,
     },
     traits::{AccountStanding, Billing as BillingSeam, OnAgreementEnded, ProviderRegistry},
-    AgreementId, AssetId, AssetKind, Balance, BlockNumber, Moment, PlanId, ProviderId, Role,
+    AgreementId, AssetKind, Balance, BlockNumber, Moment, NativeFromLeft, PlanId, ProviderId, Role,
 };
 
 pub use sp_core::H256;
@@ -92,20 +92,9 @@ impl pallet_assets_holder::Config for Test {
     type RuntimeEvent = RuntimeEvent;
 }
 
-/// Which of the two worlds an asset lives in.
-pub struct Criterion;
-impl Convert<AssetKind, Either<(), AssetId>> for Criterion {
-    fn convert(kind: AssetKind) -> Either<(), AssetId> {
-        match kind {
-            AssetKind::Native => Either::Left(()),
-            AssetKind::Asset(id) => Either::Right(id),
-        }
-    }
-}
-
 impl pallet_escrow::Config for Test {
     type RuntimeHoldReason = RuntimeHoldReason;
-    type Assets = UnionOf<Balances, AssetsHolder, Criterion, AssetKind, AccountId>;
+    type Assets = UnionOf<Balances, AssetsHolder, NativeFromLeft, AssetKind, AccountId>;
     type WeightInfo = ();
 }
 
@@ -220,7 +209,7 @@ parameter_types! {
 impl pallet_billing::Config for Test {
     type RuntimeHoldReason = RuntimeHoldReason;
     type Escrow = Escrow;
-    type Assets = UnionOf<Balances, Assets, Criterion, AssetKind, AccountId>;
+    type Assets = UnionOf<Balances, Assets, NativeFromLeft, AssetKind, AccountId>;
     type Providers = Registry;
     type Standing = Standing;
     type OnSettled = Ears;

@@ -5,8 +5,8 @@ use frame_support::{
     derive_impl,
     traits::{fungible::UnionOf, AsEnsureOriginWithArg, ConstU128},
 };
-use sp_runtime::{traits::Convert, BuildStorage, Either};
-use virtengine_primitives::{AssetId, AssetKind, Balance};
+use sp_runtime::BuildStorage;
+use virtengine_primitives::{AssetKind, Balance, NativeFromLeft};
 
 pub type AccountId = u64;
 type Block = frame_system::mocking::MockBlockU32<Test>;
@@ -67,20 +67,9 @@ impl pallet_assets_holder::Config for Test {
     type RuntimeEvent = RuntimeEvent;
 }
 
-/// Which of the two worlds an asset lives in.
-pub struct Criterion;
-impl Convert<AssetKind, Either<(), AssetId>> for Criterion {
-    fn convert(kind: AssetKind) -> Either<(), AssetId> {
-        match kind {
-            AssetKind::Native => Either::Left(()),
-            AssetKind::Asset(id) => Either::Right(id),
-        }
-    }
-}
-
 impl pallet_escrow::Config for Test {
     type RuntimeHoldReason = RuntimeHoldReason;
-    type Assets = UnionOf<Balances, AssetsHolder, Criterion, AssetKind, AccountId>;
+    type Assets = UnionOf<Balances, AssetsHolder, NativeFromLeft, AssetKind, AccountId>;
     type WeightInfo = ();
 }
 

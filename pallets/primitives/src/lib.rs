@@ -28,7 +28,7 @@ pub mod traits;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use sp_core::{ConstU32, H256};
-use sp_runtime::BoundedVec;
+use sp_runtime::{traits::Convert, BoundedVec, Either};
 
 /// Money: the smallest unit of an asset. One VE is 10^12 units.
 pub type Balance = u128;
@@ -77,6 +77,18 @@ pub enum AssetKind {
     /// An asset of the assets pallet.
     #[codec(index = 1)]
     Asset(AssetId),
+}
+
+/// Sends [`AssetKind::Native`] to the left (balances) and [`AssetKind::Asset`] to the right (assets): the criterion by
+/// which `UnionOf` makes one family of the two.
+pub struct NativeFromLeft;
+impl Convert<AssetKind, Either<(), AssetId>> for NativeFromLeft {
+    fn convert(kind: AssetKind) -> Either<(), AssetId> {
+        match kind {
+            AssetKind::Native => Either::Left(()),
+            AssetKind::Asset(id) => Either::Right(id),
+        }
+    }
 }
 
 /// What an account may do beyond what every account may. See the `accounts` pallet for who grants which.

@@ -6,19 +6,8 @@ use frame_support::traits::{
     fungible::UnionOf,
     tokens::{ConversionFromAssetBalance, ConversionToAssetBalance},
 };
-use sp_runtime::{traits::Convert, DispatchError, Either};
-
-/// Sends [`AssetKind::Native`] to the left (balances) and [`AssetKind::Asset`] to the right (assets).
-pub struct NativeFromLeft;
-
-impl Convert<AssetKind, Either<(), AssetId>> for NativeFromLeft {
-    fn convert(kind: AssetKind) -> Either<(), AssetId> {
-        match kind {
-            AssetKind::Native => Either::Left(()),
-            AssetKind::Asset(id) => Either::Right(id),
-        }
-    }
-}
+use sp_runtime::DispatchError;
+use virtengine_primitives::NativeFromLeft;
 
 /// All money of a runtime behind one `fungibles` face: `Native` is its balances pallet, `Assets` answers for the rest.
 pub type NativeAndAssets<Native, Assets> =
