@@ -7,18 +7,6 @@ use frame_support::traits::EnsureOrigin;
 use frame_system::RawOrigin;
 use virtengine_primitives::{traits::AccountStanding, AccountState, Role};
 
-const ALL: [Role; 9] = [
-    Role::Genesis,
-    Role::Administrator,
-    Role::Moderator,
-    Role::Provider,
-    Role::SupportAgent,
-    Role::Customer,
-    Role::Validator,
-    Role::Arbiter,
-    Role::Attestor,
-];
-
 fn holder<T: Config>(name: &'static str, role: Role) -> T::AccountId {
     let who: T::AccountId = account(name, 0, 0);
     frame_system::Pallet::<T>::inc_providers(&who);
@@ -121,7 +109,7 @@ mod benchmarks {
         holder::<T>("other", Role::Genesis);
         let who = holder::<T>("who", Role::Moderator);
         Pallet::<T>::do_register(who.clone())?;
-        for role in ALL {
+        for role in Role::ALL {
             Pallet::<T>::benchmark_grant(&who, role);
         }
         let origin =

@@ -1,7 +1,6 @@
 //! What the calls do, and what other pallets see.
 
 use crate::*;
-use alloc::vec::Vec;
 use frame_support::{ensure, traits::EnsureOrigin};
 use frame_system::{ensure_signed, pallet_prelude::OriginFor};
 use sp_runtime::{DispatchError, DispatchResult};
@@ -20,15 +19,22 @@ impl<T: Config> Pallet<T> {
 
     /// Rank by the roles held, used or not.
     pub fn rank(who: &T::AccountId) -> Rank {
-        if Roles::<T>::contains_key(who, Role::Genesis) {
+        if Holders::<T>::contains_key(Role::Genesis, who) {
             Rank::Genesis
-        } else if Roles::<T>::contains_key(who, Role::Administrator) {
+        } else if Holders::<T>::contains_key(Role::Administrator, who) {
             Rank::Administrator
-        } else if Roles::<T>::contains_key(who, Role::Moderator) {
+        } else if Holders::<T>::contains_key(Role::Moderator, who) {
             Rank::Moderator
         } else {
             Rank::Member
         }
+    }
+
+    /// Roles of an account, used or not, in order. Each is looked up when it is its turn.
+    pub(crate) fn roles_of(who: &T::AccountId) -> impl Iterator<Item = Role> + '_ {
+        Role::ALL
+            .into_iter()
+            .filter(move |role| Holders::<T>::contains_key(role, who))
     }
 
     /// Fails unless `by` decides about `role`.
@@ -48,7 +54,7 @@ impl<T: Config> Pallet<T> {
             | Role::Attestor => Some(Role::Administrator),
         };
         ensure!(
-            needed.is_some_and(|needed| Roles::<T>::contains_key(signer, needed)),
+            needed.is_some_and(|needed| Holders::<T>::contains_key(needed, signer)),
             Error::<T>::NotAuthorized
         );
         Ok(())
@@ -91,7 +97,7 @@ impl<T: Config> Pallet<T> {
 
     /// Writes a role that is not held yet. Whether it may be is the caller's business.
     pub(crate) fn insert_role(who: &T::AccountId, role: Role, by: Authority<T::AccountId>) {
-        Roles::<T>::insert(who, role, by);
+        Holders::<T>::insert(role, who, by);
         if role == Role::Genesis && States::<T>::get(who) == AccountState::Active {
             ActiveGenesis::<T>::mutate(|count| *count = count.saturating_add(1));
         }
@@ -107,7 +113,7 @@ impl<T: Config> Pallet<T> {
     }
 
     fn take_role(who: &T::AccountId, role: Role) -> DispatchResult {
-        let granted_by = Roles::<T>::take(who, role).ok_or(Error::<T>::RoleNotHeld)?;
+        let granted_by = Holders::<T>::take(role, who).ok_or(Error::<T>::RoleNotHeld)?;
         if Self::is_referenced(who, role, &granted_by) {
             frame_system::Pallet::<T>::dec_consumers(who);
         }
@@ -119,7 +125,7 @@ impl<T: Config> Pallet<T> {
 
     fn set_state(who: &T::AccountId, new: AccountState) -> DispatchResult {
         let old = States::<T>::get(who);
-        if Roles::<T>::contains_key(who, Role::Genesis) {
+        if Holders::<T>::contains_key(Role::Genesis, who) {
             match (old == AccountState::Active, new == AccountState::Active) {
                 (true, false) => Self::uncount_genesis()?,
                 (false, true) => {
@@ -144,7 +150,7 @@ impl<T: Config> Pallet<T> {
         Self::ensure_decides(&by, role)?;
         <Self as AccountStanding<_>>::ensure_active(&who)?;
         ensure!(
-            !Roles::<T>::contains_key(&who, role),
+            !Holders::<T>::contains_key(role, &who),
             Error::<T>::AlreadyHasRole
         );
         Self::insert_role(&who, role, by.clone());
@@ -177,7 +183,7 @@ impl<T: Config> Pallet<T> {
     pub fn do_register(who: T::AccountId) -> DispatchResult {
         <Self as AccountStanding<_>>::ensure_active(&who)?;
         ensure!(
-            !Roles::<T>::contains_key(&who, Role::Customer),
+            !Holders::<T>::contains_key(Role::Customer, &who),
             Error::<T>::AlreadyHasRole
         );
         frame_system::Pallet::<T>::inc_consumers(&who).map_err(|_| Error::<T>::AccountNotFunded)?;
@@ -230,9 +236,7 @@ impl<T: Config> Pallet<T> {
             Error::<T>::AccountTerminated
         );
         Self::set_state(&who, AccountState::Terminated)?;
-        // Collected first: as many as there are roles, and removing while iterating is undefined.
-        let roles: Vec<Role> = Roles::<T>::iter_key_prefix(&who).collect();
-        for role in roles {
+        for role in Self::roles_of(&who) {
             Self::do_remove_role(&who, role, by.clone())?;
         }
         Self::deposit_event(Event::Terminated { who, by, reason });
@@ -250,13 +254,13 @@ impl<T: Config> AccountStanding<T::AccountId> for Pallet<T> {
     }
 
     fn has_role(who: &T::AccountId, role: Role) -> bool {
-        Roles::<T>::contains_key(who, role) && States::<T>::get(who) == AccountState::Active
+        Holders::<T>::contains_key(role, who) && States::<T>::get(who) == AccountState::Active
     }
 
     #[cfg(feature = "runtime-benchmarks")]
     fn benchmark_grant(who: &T::AccountId, role: Role) {
         let _ = Self::set_state(who, AccountState::Active);
-        if !Roles::<T>::contains_key(who, role) {
+        if !Holders::<T>::contains_key(role, who) {
             Self::insert_role(who, role, Authority::Governance);
         }
     }

@@ -33,6 +33,7 @@ extern crate alloc;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
 mod impls;
+pub mod migrations;
 #[cfg(test)]
 mod mock;
 #[cfg(test)]
@@ -51,9 +52,9 @@ pub mod pallet {
     use alloc::vec::Vec;
     use frame_support::{pallet_prelude::*, traits::EnsureOrigin, DefaultNoBound};
     use frame_system::pallet_prelude::*;
-    use virtengine_primitives::{AccountState, Role};
+    use virtengine_primitives::{apis::PAGE, AccountState, Role};
 
-    const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
+    const STORAGE_VERSION: StorageVersion = StorageVersion::new(2);
 
     /// Roles and standing of accounts.
     #[pallet::pallet]
@@ -75,16 +76,18 @@ pub mod pallet {
     pub type States<T: Config> =
         StorageMap<_, Blake2_128Concat, T::AccountId, AccountState, ValueQuery>;
 
-    /// Roles, and on whose word each is held. At most one entry per account and role. Written by `nominate`,
-    /// `register` and the chain spec; cleared by `revoke`, `resign`, `unregister` and `terminate`. Entries that anybody
-    /// may make (customers) each hold a consumer reference, so that the account cannot be reaped beneath them.
+    /// Who holds each role, and on whose word. By role first: whoever must seal something to the arbiters finds them
+    /// without reading anybody else, and the roles of an account are as few reads as there are roles. Written by
+    /// `nominate`, `register` and the chain spec; cleared by `revoke`, `resign`, `unregister` and `terminate`. Entries
+    /// that anybody may make (customers) each hold a consumer reference, so that the account cannot be reaped beneath
+    /// them.
     #[pallet::storage]
-    pub type Roles<T: Config> = StorageDoubleMap<
+    pub type Holders<T: Config> = StorageDoubleMap<
         _,
-        Blake2_128Concat,
-        T::AccountId,
         Twox64Concat,
         Role,
+        Blake2_128Concat,
+        T::AccountId,
         Authority<T::AccountId>,
         OptionQuery,
     >;
@@ -109,7 +112,7 @@ pub mod pallet {
             let genesis = self.genesis_accounts.iter().map(|who| (who, Role::Genesis));
             let others = self.roles.iter().map(|(who, role)| (who, *role));
             for (who, role) in genesis.chain(others) {
-                if !Roles::<T>::contains_key(who, role) {
+                if !Holders::<T>::contains_key(role, who) {
                     Pallet::<T>::insert_role(who, role, Authority::ChainSpec);
                 }
             }
@@ -442,9 +445,29 @@ pub mod pallet {
         /// State of an account and the roles that it holds, in the order of [`Role`]. A suspended account's roles are
         /// listed although it cannot use them.
         pub fn account(who: T::AccountId) -> (AccountState, Vec<Role>) {
-            let mut roles: Vec<Role> = Roles::<T>::iter_key_prefix(&who).collect();
-            roles.sort();
-            (States::<T>::get(&who), roles)
+            (States::<T>::get(&who), Self::roles_of(&who).collect())
+        }
+
+        /// Who holds a role, with their states, at most [`PAGE`] after `after`, in no order that means anything. Those
+        /// who are not active cannot use it.
+        pub fn with_role(
+            role: Role,
+            after: Option<T::AccountId>,
+        ) -> Vec<(T::AccountId, AccountState)> {
+            let holders = match after {
+                None => Holders::<T>::iter_key_prefix(role),
+                Some(after) => {
+                    let after = Holders::<T>::hashed_key_for(role, after);
+                    Holders::<T>::iter_key_prefix_from(role, after)
+                }
+            };
+            holders
+                .take(PAGE as usize)
+                .map(|who| {
+                    let state = States::<T>::get(&who);
+                    (who, state)
+                })
+                .collect()
         }
     }
 }

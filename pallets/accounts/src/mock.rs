@@ -34,6 +34,8 @@ mod runtime {
 #[derive_impl(frame_system::config_preludes::TestDefaultConfig)]
 impl frame_system::Config for Test {
     type Block = Block;
+    // What migrations reckon with.
+    type DbWeight = frame_support::weights::constants::ParityDbWeight;
 }
 
 impl pallet_accounts::Config for Test {

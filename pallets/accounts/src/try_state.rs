@@ -25,7 +25,7 @@ impl<T: Config> Pallet<T> {
     /// * A terminated account holds no role.
     /// * A role that its holder took itself keeps the account alive.
     fn try_state_roles() -> Result<(), TryRuntimeError> {
-        for (who, role, by) in Roles::<T>::iter() {
+        for (role, who, by) in Holders::<T>::iter() {
             ensure!(
                 States::<T>::get(&who) != AccountState::Terminated,
                 "accounts: a terminated account holds a role"
@@ -43,7 +43,7 @@ impl<T: Config> Pallet<T> {
     /// * If anybody holds the role Genesis, somebody can use it.
     fn try_state_genesis() -> Result<(), TryRuntimeError> {
         let (mut active, mut held) = (0u32, 0u32);
-        for (who, role, _) in Roles::<T>::iter() {
+        for (role, who, _) in Holders::<T>::iter() {
             if role == Role::Genesis {
                 held = held.saturating_add(1);
                 if States::<T>::get(&who) == AccountState::Active {

@@ -18,6 +18,9 @@ sp_api::decl_runtime_apis! {
     pub trait AccountsApi<AccountId> where AccountId: Codec {
         /// State and roles of an account.
         fn account(who: AccountId) -> (AccountState, Vec<Role>);
+        /// Who holds a role, at most `PAGE` after `after`, in no order that means anything. Those who are not active
+        /// cannot use it.
+        fn with_role(role: Role, after: Option<AccountId>) -> Vec<(AccountId, AccountState)>;
     }
 
     /// Encryption keys.

@@ -138,6 +138,21 @@ pub enum Role {
     Attestor,
 }
 
+impl Role {
+    /// Every role, in order.
+    pub const ALL: [Role; 9] = [
+        Role::Genesis,
+        Role::Administrator,
+        Role::Moderator,
+        Role::Provider,
+        Role::SupportAgent,
+        Role::Customer,
+        Role::Validator,
+        Role::Arbiter,
+        Role::Attestor,
+    ];
+}
+
 /// Whether an account may act.
 #[derive(
     Clone,

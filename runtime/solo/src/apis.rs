@@ -255,6 +255,10 @@ impl_runtime_apis! {
         fn account(who: AccountId) -> (AccountState, Vec<Role>) {
             Accounts::account(who)
         }
+
+        fn with_role(role: Role, after: Option<AccountId>) -> Vec<(AccountId, AccountState)> {
+            Accounts::with_role(role, after)
+        }
     }
 
     impl virtengine_primitives::apis::KeyringApi<Block, AccountId> for Runtime {

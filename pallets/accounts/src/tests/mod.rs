@@ -1,5 +1,6 @@
 //! Tests, by subject.
 
+mod migrations;
 mod property;
 mod roles;
 mod standing;
@@ -17,14 +18,4 @@ pub fn reason() -> Reason {
     b"sold what it did not have".to_vec().try_into().unwrap()
 }
 
-pub const ALL: [Role; 9] = [
-    Role::Genesis,
-    Role::Administrator,
-    Role::Moderator,
-    Role::Provider,
-    Role::SupportAgent,
-    Role::Customer,
-    Role::Validator,
-    Role::Arbiter,
-    Role::Attestor,
-];
+pub const ALL: [Role; 9] = Role::ALL;

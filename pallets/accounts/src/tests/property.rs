@@ -63,7 +63,7 @@ fn origins() -> impl Strategy<Value = Who> {
 fn aim(n: usize, op: Op) -> (Who, Op) {
     let pick = |all: Vec<(u64, Role)>| all.get(n.checked_rem(all.len())?).copied();
     let holders = |wanted: &[Role]| -> Vec<(u64, Role)> {
-        let held = Roles::<Test>::iter().map(|(who, role, _)| (who, role));
+        let held = Holders::<Test>::iter().map(|(role, who, _)| (who, role));
         held.filter(|(who, role)| wanted.contains(role) && Accounts::has_role(who, *role))
             .collect()
     };
@@ -77,8 +77,8 @@ fn aim(n: usize, op: Op) -> (Who, Op) {
     match op {
         Op::Nominate(who, role) => (decider(role), Op::Nominate(who, role)),
         Op::Revoke(who, role) => {
-            let held = Roles::<Test>::iter()
-                .map(|(who, role, _)| (who, role))
+            let held = Holders::<Test>::iter()
+                .map(|(role, who, _)| (who, role))
                 .collect();
             let (who, role) = pick(held).unwrap_or((who, role));
             (decider(role), Op::Revoke(who, role))

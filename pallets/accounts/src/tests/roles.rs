@@ -12,7 +12,7 @@ fn chain_spec_should_grant_roles_once_when_named_twice() {
         frame_support::traits::BuildGenesisConfig::build(&config);
         assert_eq!(ActiveGenesis::<Test>::get(), 2);
         assert_eq!(
-            Roles::<Test>::get(BOB, Role::Customer),
+            Holders::<Test>::get(Role::Customer, BOB),
             Some(Authority::ChainSpec)
         );
         assert_ok!(Accounts::do_try_state());
@@ -39,7 +39,7 @@ fn nominate_should_follow_the_table_when_signed_by_anybody() {
                 assert_ok!(Accounts::nominate(signed(signer), BOB, role));
                 assert!(Accounts::has_role(&BOB, role));
                 let by = Authority::Account(signer);
-                assert_eq!(Roles::<Test>::get(BOB, role), Some(by.clone()));
+                assert_eq!(Holders::<Test>::get(role, BOB), Some(by.clone()));
                 assert_eq!(
                     last_event(),
                     Event::RoleGranted {
@@ -276,5 +276,42 @@ fn unregister_should_work_when_suspended() {
         assert_ok!(Accounts::suspend(signed(MODERATOR), ALICE, reason()));
         assert_ok!(Accounts::unregister(signed(ALICE)));
         assert_eq!(System::consumers(&ALICE), 0);
+    });
+}
+
+#[test]
+fn with_role_should_list_every_holder_once_when_there_are_several_pages() {
+    run(|| {
+        let page = virtengine_primitives::apis::PAGE as usize;
+        let mut expected: Vec<u64> = (1_000..1_000 + 2 * page as u64 + 7).collect();
+        for who in &expected {
+            assert_ok!(Accounts::nominate(signed(ADMIN), *who, Role::Arbiter));
+        }
+        assert_ok!(Accounts::suspend(signed(ADMIN), expected[3], reason()));
+        let mut found: Vec<(u64, AccountState)> = Vec::new();
+        loop {
+            let part = Accounts::with_role(Role::Arbiter, found.last().map(|(who, _)| *who));
+            assert!(part.len() <= page);
+            if part.is_empty() {
+                break;
+            }
+            found.extend(part);
+        }
+        let suspended: Vec<u64> = found
+            .iter()
+            .filter(|(_, state)| *state == AccountState::Suspended)
+            .map(|(who, _)| *who)
+            .collect();
+        assert_eq!(suspended, [expected[3]]);
+        let mut who: Vec<u64> = found.into_iter().map(|(who, _)| who).collect();
+        who.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(who, expected);
+        // From where somebody was who has lost the role meanwhile, it goes on all the same.
+        let first = Accounts::with_role(Role::Arbiter, None)[0].0;
+        let next = Accounts::with_role(Role::Arbiter, Some(first));
+        assert_ok!(Accounts::revoke(signed(ADMIN), first, Role::Arbiter));
+        assert_eq!(Accounts::with_role(Role::Arbiter, Some(first)), next);
+        assert_eq!(Accounts::with_role(Role::Attestor, None), []);
     });
 }

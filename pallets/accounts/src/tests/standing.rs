@@ -201,5 +201,5 @@ fn try_state_should_fail_when_storage_is_corrupt() {
     broken(|| States::<Test>::insert(ADMIN, AccountState::Terminated));
     broken(|| States::<Test>::insert(GENESIS, AccountState::Suspended));
     broken(|| ActiveGenesis::<Test>::put(2));
-    broken(|| Roles::<Test>::insert(ALICE, Role::Customer, Authority::Account(ALICE)));
+    broken(|| Holders::<Test>::insert(Role::Customer, ALICE, Authority::Account(ALICE)));
 }

@@ -92,9 +92,9 @@ impl pallet_preimage::Config for Runtime {
 
 impl pallet_migrations::Config for Runtime {
     type RuntimeEvent = RuntimeEvent;
-    // None yet. Upgrades of one block go to `SingleBlockMigrations` above.
+    // What may take more than one block. Upgrades of one block go to `SingleBlockMigrations` above.
     #[cfg(not(feature = "runtime-benchmarks"))]
-    type Migrations = ();
+    type Migrations = (pallet_accounts::migrations::v2::RolesByRole<Runtime>,);
     #[cfg(feature = "runtime-benchmarks")]
     type Migrations = pallet_migrations::mock_helpers::MockedMigrations;
     type CursorMaxLen = ConstU32<65_536>;
