@@ -26,6 +26,15 @@ impl<T: Config> Pallet<T> {
         Disputes::<T>::get(id)
     }
 
+    /// Open disputes, at most [`PAGE`] after `after`, in no order that means anything.
+    pub fn disputes(after: Option<AgreementId>) -> Vec<(AgreementId, Dispute)> {
+        let disputes = match after {
+            None => Disputes::<T>::iter(),
+            Some(after) => Disputes::<T>::iter_from(Disputes::<T>::hashed_key_for(after)),
+        };
+        disputes.take(PAGE as usize).collect()
+    }
+
     /// Invoices of a payer in a month, at most [`PAGE`].
     pub fn invoices(payer: T::AccountId, month: Month) -> Vec<(InvoiceKey<T::AccountId>, Invoice)> {
         Invoices::<T>::iter_prefix((payer.clone(), month))

@@ -55,6 +55,8 @@ sp_api::decl_runtime_apis! {
         fn agreement(id: AgreementId) -> Option<Agreement<AccountId>>;
         /// The open dispute of an agreement.
         fn dispute(id: AgreementId) -> Option<Dispute>;
+        /// Open disputes, at most `PAGE` after `after`, in no order that means anything.
+        fn disputes(after: Option<AgreementId>) -> Vec<(AgreementId, Dispute)>;
         /// An invoice.
         fn invoice(key: InvoiceKey<AccountId>) -> Option<Invoice>;
         /// Invoices of a payer in a month.

@@ -304,6 +304,10 @@ impl_runtime_apis! {
             Billing::dispute_of(id)
         }
 
+        fn disputes(after: Option<AgreementId>) -> Vec<(AgreementId, Dispute)> {
+            Billing::disputes(after)
+        }
+
         fn invoice(key: InvoiceKey<AccountId>) -> Option<Invoice> {
             Billing::invoice(key)
         }

@@ -286,3 +286,33 @@ fn money_should_go_back_to_the_payer_when_the_provider_is_gone_against_all_rules
         Organisations::insert(PROVIDER, (OWNER, HOT, PAYOUT, 0));
     });
 }
+
+#[test]
+fn disputes_should_list_each_once_when_there_are_several_pages() {
+    // Storage alone: what a dispute freezes does not matter to a reader.
+    new_test_ext().execute_with(|| {
+        let page = virtengine_primitives::apis::PAGE as usize;
+        let one = virtengine_primitives::billing::Dispute {
+            amount: 1,
+            grounds: H256::zero(),
+            evidence_by: 1,
+            evidence: None,
+            decide_by: 2,
+        };
+        let expected: Vec<u64> = (1..2 * page as u64 + 5).collect();
+        for id in &expected {
+            Disputes::<Test>::insert(id, one.clone());
+        }
+        let mut found = Vec::new();
+        loop {
+            let part = Billing::disputes(found.last().copied());
+            assert!(part.len() <= page);
+            if part.is_empty() {
+                break;
+            }
+            found.extend(part.into_iter().map(|(id, _)| id));
+        }
+        found.sort_unstable();
+        assert_eq!(found, expected);
+    });
+}
