@@ -1,6 +1,6 @@
 //! Reads at one block.
 
-use crate::{chain::Chain, error::ChainError, event::ChainEvent, Head};
+use crate::{chain::Chain, error::ChainError, event::ChainEvent, money::Unit, Head};
 use codec::{Decode, Encode};
 use sp_core::{crypto::AccountId32, H256};
 use virtengine_primitives::{
@@ -10,8 +10,8 @@ use virtengine_primitives::{
     hpc::{Candidate, Cluster, Job, JobRequest},
     mmr,
     providers::Provider,
-    AccountState, AgreementId, AssetKind, Balance, BlockNumber, ClusterId, Moment, Name, PlanId,
-    ProviderId, Role, TemplateHash,
+    AccountState, AgreementId, AssetId, AssetKind, Balance, BlockNumber, ClusterId, Moment, Name,
+    PlanId, ProviderId, Role, TemplateHash,
 };
 
 /// An account's balances in the chain's own token, in smallest units.
@@ -88,6 +88,16 @@ impl At {
         self.state_call("AccountsApi_account", who).await
     }
 
+    /// One page of those who hold a role, after `after`; those who are not active cannot use it.
+    pub async fn with_role(
+        &self,
+        role: Role,
+        after: Option<&AccountId32>,
+    ) -> Result<Vec<(AccountId32, AccountState)>, ChainError> {
+        self.state_call("AccountsApi_with_role", (role, after))
+            .await
+    }
+
     /// Keys of an account that have not been revoked.
     pub async fn keys(&self, who: &AccountId32) -> Result<Vec<(KeyId, EncryptionKey)>, ChainError> {
         self.state_call("KeyringApi_keys", who).await
@@ -137,6 +147,27 @@ impl At {
     /// The open dispute of an agreement.
     pub async fn dispute(&self, id: AgreementId) -> Result<Option<Dispute>, ChainError> {
         self.state_call("BillingApi_dispute", id).await
+    }
+
+    /// One page of the open disputes, after `after`.
+    pub async fn disputes(
+        &self,
+        after: Option<AgreementId>,
+    ) -> Result<Vec<(AgreementId, Dispute)>, ChainError> {
+        self.state_call("BillingApi_disputes", after).await
+    }
+
+    /// All open disputes, page by page, in order of number.
+    pub async fn all_disputes(&self) -> Result<Vec<(AgreementId, Dispute)>, ChainError> {
+        let mut all: Vec<(AgreementId, Dispute)> = Vec::new();
+        loop {
+            let page = self.disputes(all.last().map(|(id, _)| *id)).await?;
+            if page.is_empty() {
+                all.sort_by_key(|(id, _)| *id);
+                return Ok(all);
+            }
+            all.extend(page);
+        }
     }
 
     /// An invoice.
@@ -353,6 +384,61 @@ impl At {
             held: info.4 .1,
             frozen: info.4 .2,
         })
+    }
+
+    /// How people count an asset, by what its issuer calls it. `None`: there is no such asset.
+    pub async fn unit(&self, asset: AssetKind) -> Result<Option<Unit>, ChainError> {
+        let AssetKind::Asset(id) = asset else {
+            return Ok(Some(Unit::native()));
+        };
+        let wrong = |e: codec::Error| ChainError::Incompatible(format!("Assets.Metadata: {e}"));
+        if self.asset_storage("Asset", id, None).await?.is_none() {
+            return Ok(None);
+        }
+        // pallet_assets::AssetMetadata { deposit, name, symbol, decimals, is_frozen }
+        type Metadata = (u128, Vec<u8>, Vec<u8>, u8, bool);
+        let (_, _, symbol, decimals, _) = match self.asset_storage("Metadata", id, None).await? {
+            Some(bytes) => Metadata::decode(&mut &bytes[..]).map_err(wrong)?,
+            None => Metadata::default(),
+        };
+        Ok(Some(Unit::of_asset(id, &symbol, decimals)))
+    }
+
+    /// What an account has of an asset and could spend but for what keeps it alive; held money is not part of it.
+    pub async fn asset_balance(
+        &self,
+        asset: AssetKind,
+        who: &AccountId32,
+    ) -> Result<Balance, ChainError> {
+        let AssetKind::Asset(id) = asset else {
+            return Ok(self.balances(who).await?.free);
+        };
+        // pallet_assets::AssetAccount { balance, .. }
+        match self.asset_storage("Account", id, Some(who)).await? {
+            None => Ok(0),
+            Some(bytes) => Balance::decode(&mut &bytes[..])
+                .map_err(|e| ChainError::Incompatible(format!("Assets.Account: {e}"))),
+        }
+    }
+
+    /// An item of the assets pallet: by asset, or by asset and account.
+    async fn asset_storage(
+        &self,
+        item: &str,
+        id: AssetId,
+        who: Option<&AccountId32>,
+    ) -> Result<Option<Vec<u8>>, ChainError> {
+        let mut key = [
+            sp_crypto_hashing::twox_128(b"Assets"),
+            sp_crypto_hashing::twox_128(item.as_bytes()),
+        ]
+        .concat();
+        let keys = [Some(id.encode()), who.map(Encode::encode)];
+        for part in keys.into_iter().flatten() {
+            key.extend(sp_crypto_hashing::blake2_128(&part));
+            key.extend(part);
+        }
+        self.chain.storage(&key, self.head.hash).await
     }
 
     /// The nonce of an account's next transaction, as of this block.

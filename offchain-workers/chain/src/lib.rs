@@ -11,6 +11,7 @@
 //!   and the encoded arguments are checked against it before anything is signed.
 //! * [`Submitter`] signs and sends for one account, from many tasks at once. It waits until the outcome is final and
 //!   returns the decoded events, or says what the runtime refused, in the runtime's own words.
+//! * [`dispute`] checks what the parties to a dispute show each other.
 //! * [`invoice`] renders an invoice as canonical JSON and verifies such a document against the chain.
 //!
 //! Invariant: this crate links no pallet. What it knows of the runtime are the types of `virtengine-primitives` and the
@@ -20,6 +21,7 @@ pub mod at;
 pub mod call;
 pub mod calls;
 mod chain;
+pub mod dispute;
 mod error;
 mod event;
 pub mod invoice;

@@ -23,6 +23,7 @@ use subxt::{
     },
     Metadata,
 };
+use virtengine_primitives::AssetId;
 
 /// Largest integer that every JSON reader keeps exactly.
 const MAX_EXACT: u128 = (1 << 53) - 1;
@@ -127,7 +128,8 @@ impl Runtime {
         Ok([&indices[..], &data].concat())
     }
 
-    /// Signs a call, valid for `period` blocks (a power of two) from `birth` on.
+    /// Signs a call, valid for `period` blocks (a power of two) from `birth` on; the fee is paid in the chain's token
+    /// or in `fee`.
     pub fn sign(
         &self,
         call: &Call,
@@ -135,6 +137,7 @@ impl Runtime {
         nonce: u32,
         birth: Head,
         period: u32,
+        fee: Option<AssetId>,
     ) -> Result<Signed, ChainError> {
         let prepared = Prepared {
             pallet: call.pallet().into(),
@@ -147,8 +150,11 @@ impl Runtime {
                 period.into(),
                 birth.number.into(),
                 crate::chain::subxt_hash(birth.hash),
-            )
-            .build();
+            );
+        let parameters = match fee {
+            Some(asset) => parameters.tip_of(0, asset).build(),
+            None => parameters.build(),
+        };
         let failed = |e: subxt::error::ExtrinsicError| {
             ChainError::Incompatible(format!("{}: {e}", call.title()))
         };

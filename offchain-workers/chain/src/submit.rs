@@ -23,6 +23,7 @@ use std::{
 };
 use subxt::rpcs::{client::RpcSubscription, methods::legacy::TransactionStatus};
 use tokio::sync::Mutex;
+use virtengine_primitives::AssetId;
 
 type Status = TransactionStatus<subxt::config::substrate::H256>;
 
@@ -108,6 +109,7 @@ pub struct Submitter {
     /// The next nonce that this submitter would use; counts only while some of its transactions are under way.
     next: Arc<Mutex<Option<u32>>>,
     open: Open,
+    fee: Option<AssetId>,
 }
 
 impl Submitter {
@@ -118,7 +120,13 @@ impl Submitter {
             signer,
             next: Arc::default(),
             open: Open::default(),
+            fee: None,
         }
+    }
+
+    /// Pays fees in an asset that the chain takes for them, instead of its own token.
+    pub fn paying_fees_in(self, asset: Option<AssetId>) -> Self {
+        Self { fee: asset, ..self }
     }
 
     /// The account that signs and pays the fee.
@@ -199,7 +207,7 @@ impl Submitter {
             .map_err(|_| ChainError::Incompatible("the account's nonce".into()))?;
         // The pool's answer may lag behind what this submitter has just sent.
         let nonce = next.map_or(pool, |own| own.max(pool));
-        let signed = runtime.sign(call, &self.signer, nonce, birth, ERA)?;
+        let signed = runtime.sign(call, &self.signer, nonce, birth, ERA, self.fee)?;
         let watch = self.offer(&signed, &call.title()).await?;
         *next = nonce.checked_add(1);
         Ok((signed, watch, Under(self.open.enter())))

@@ -57,6 +57,11 @@ impl Binding {
         )
     }
 
+    /// A payer's grounds for disputing an agreement.
+    pub fn grounds(genesis: [u8; 32], agreement: u64) -> Self {
+        Self::new(genesis, "billing/grounds", &agreement.to_le_bytes(), 0)
+    }
+
     /// The additional data: SCALE of (genesis, domain, item, number).
     pub fn aad(&self) -> Vec<u8> {
         self.encode()

@@ -46,6 +46,7 @@ pub struct Listed {
 /// | sealed bodies | `blobs/<hash in hexadecimal>` |
 /// | log chunks | [`Artifacts::log_path`] |
 /// | evidence | [`Artifacts::evidence_path`] |
+/// | grounds of disputes | [`Artifacts::grounds_path`] |
 #[derive(Clone)]
 pub struct Artifacts {
     store: Arc<dyn ObjectStore>,
@@ -163,6 +164,15 @@ impl Artifacts {
     /// Where the evidence of a usage report lies.
     pub fn evidence_path(genesis: &[u8; 32], agreement: u64, sequence: u64) -> String {
         format!("evidence/{}/{agreement}/{sequence}", genesis8(genesis))
+    }
+
+    /// Where the grounds of a dispute lie whose sealed body has that hash: another dispute has other grounds.
+    pub fn grounds_path(genesis: &[u8; 32], agreement: u64, hash: &[u8; 32]) -> String {
+        format!(
+            "grounds/{}/{agreement}/{}",
+            genesis8(genesis),
+            hex::encode(hash)
+        )
     }
 
     /// Begins to write a blob whose hash is not known yet.
