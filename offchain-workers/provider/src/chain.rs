@@ -169,6 +169,9 @@ impl Snapshot for NodeSnapshot {
     async fn keys(&self, who: &AccountId32) -> Result<Vec<(KeyId, EncryptionKey)>, ChainError> {
         self.0.keys(who).await
     }
+    async fn arbiter_keys(&self, most: usize) -> Result<Vec<Vec<EncryptionKey>>, ChainError> {
+        self.0.arbiter_keys(most).await
+    }
     async fn provider_of(&self, who: &AccountId32) -> Result<Option<ProviderId>, ChainError> {
         self.0.provider_of(who).await
     }

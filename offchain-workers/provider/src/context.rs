@@ -69,6 +69,16 @@ impl Paths {
     }
 }
 
+/// Of registered keys, those that something can be sealed to.
+pub(crate) fn usable(keys: Vec<virtengine_primitives::envelope::EncryptionKey>) -> Vec<PublicKey> {
+    let probe = Binding::result([0; 32], 0);
+    keys.into_iter()
+        .filter(|key| key.revoked_at.is_none())
+        .map(|key| PublicKey::from_bytes(key.public))
+        .filter(|key| Sealer::new(std::slice::from_ref(key), &probe).is_ok())
+        .collect()
+}
+
 /// One job in one step.
 pub(crate) struct Step<'a> {
     pub context: &'a Context,
@@ -209,14 +219,9 @@ impl Context {
             .keys(who)
             .await
             .map_err(StepError::unanswered(Outside::Chain))?;
-        let probe = Binding::result([0; 32], 0);
-        Ok(keys
-            .into_iter()
-            .filter(|(_, key)| key.revoked_at.is_none())
-            .map(|(_, key)| PublicKey::from_bytes(key.public))
-            .filter(|key| Sealer::new(std::slice::from_ref(key), &probe).is_ok())
-            .take(MAX_RECIPIENTS as usize - 1)
-            .collect())
+        let mut keys = usable(keys.into_iter().map(|(_, key)| key).collect());
+        keys.truncate(MAX_RECIPIENTS as usize - 1);
+        Ok(keys)
     }
 
     /// Does one step. A step that turns out to be hopeless ends the job: that end is recorded here.

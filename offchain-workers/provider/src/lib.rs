@@ -40,5 +40,4 @@ pub use metrics::Metrics;
 pub use records::Records;
 pub use role::Role;
 pub use settings::{ClusterSettings, Settings};
-pub use steps::{evidence_bundle, next_head};
 pub use view::{Batch, ChainJob, ChainView, Outcomes, Snapshot};

@@ -1,7 +1,6 @@
 //! What the role is told.
 
 use crate::reconcile::Intervals;
-use sp_core::crypto::AccountId32;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use ve_slurm::Scheduler;
 use virtengine_primitives::ClusterId;
@@ -34,8 +33,6 @@ pub struct Settings {
     pub input_grace: Duration,
     /// Most steps at work at once.
     pub parallel: usize,
-    /// Accounts to which evidence is sealed besides the customer: the chain's arbiters.
-    pub arbiters: Vec<AccountId32>,
     /// How long steps under way may take to end when the worker is told to stop.
     pub drain: Duration,
     /// The `PATH` that a job sees.

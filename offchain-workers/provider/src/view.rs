@@ -102,6 +102,8 @@ pub trait Snapshot: Send + Sync {
     async fn templates(&self, id: ClusterId) -> Result<Vec<(TemplateHash, Name)>, ChainError>;
     /// Unrevoked encryption keys of an account.
     async fn keys(&self, who: &AccountId32) -> Result<Vec<(KeyId, EncryptionKey)>, ChainError>;
+    /// Unrevoked encryption keys of the active arbiters, a list for each who has any; of at most `most` of them.
+    async fn arbiter_keys(&self, most: usize) -> Result<Vec<Vec<EncryptionKey>>, ChainError>;
     /// The organisation that an account owns or works for.
     async fn provider_of(&self, who: &AccountId32) -> Result<Option<ProviderId>, ChainError>;
 }

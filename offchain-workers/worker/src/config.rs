@@ -110,8 +110,6 @@ struct RawProvider {
     input_grace_s: Option<u64>,
     drain_s: Option<u64>,
     parallel: Option<Spanned<usize>>,
-    #[serde(default)]
-    arbiters: Vec<Spanned<String>>,
     job_path: Option<String>,
 }
 
@@ -183,8 +181,6 @@ pub struct Provider {
     pub drain: Duration,
     /// Most steps at once.
     pub parallel: usize,
-    /// Accounts that evidence is sealed to as well.
-    pub arbiters: Vec<sp_core::crypto::AccountId32>,
     /// `PATH` of jobs.
     pub job_path: String,
 }
@@ -442,14 +438,6 @@ fn provider(check: &Checker<'_>, raw: RawProvider) -> Result<Provider, ConfigErr
                 .map_or(machine.memory_mib, Spanned::into_inner),
         });
     }
-    let mut arbiters = Vec::new();
-    for text in raw.arbiters {
-        use sp_core::crypto::Ss58Codec;
-        let account = sp_core::crypto::AccountId32::from_ss58check(text.get_ref());
-        let message = "provider.arbiters: is not an account address; copy it from the wallet";
-        check.ensure(&text, account.is_ok(), message)?;
-        arbiters.extend(account);
-    }
     if let Some(parallel) = &raw.parallel {
         let message = "provider.parallel: must be between 1 and 1024";
         check.ensure(parallel, (1..=1024).contains(parallel.get_ref()), message)?;
@@ -468,7 +456,6 @@ fn provider(check: &Checker<'_>, raw: RawProvider) -> Result<Provider, ConfigErr
         input_grace: Duration::from_secs(raw.input_grace_s.unwrap_or(60)),
         drain: Duration::from_secs(raw.drain_s.unwrap_or(30)),
         parallel: raw.parallel.map_or(16, Spanned::into_inner),
-        arbiters,
         job_path: raw
             .job_path
             .unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()),

@@ -73,7 +73,6 @@ pub fn settings(config: &Config, provider: &Provider) -> Result<Settings> {
         poll: provider.poll,
         input_grace: provider.input_grace,
         parallel: provider.parallel,
-        arbiters: provider.arbiters.clone(),
         drain: provider.drain,
         job_path: provider.job_path.clone(),
     })

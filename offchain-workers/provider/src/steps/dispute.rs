@@ -1,72 +1,29 @@
 //! The answer to a dispute: the evidence of every report, readable by payer and arbiter, under one hash on chain.
 //!
 //! The evidence of a report lies at `evidence/<genesis8>/<agreement>/<sequence>` in the artifact store, sealed when the
-//! report was made. Before the answer, its content key is wrapped to every key that the payer and the arbiters have now
-//! and that it is not sealed to yet (they may have registered it since); those who could open it still can.
+//! report was made to the payer and to the arbiters, whom the chain lists. Before the answer, its content key is wrapped
+//! to every key that they have now and that it is not sealed to yet (they may have registered it since, or become
+//! arbiters); those who could open it still can.
 //!
 //! What the chain is told is [`evidence_bundle`]: whoever can open the evidence computes it again, and by [`next_head`]
 //! gets from it the head that the chain keeps of the reports.
 
 use crate::{
-    context::Context,
+    context::{usable, Context},
     local::LocalJob,
     policy::{Outside, StepError},
     reconcile::Settlement,
     view::Snapshot,
 };
-use serde::Deserialize;
-use sp_core::{crypto::AccountId32, Encode, H256};
+use sp_core::{crypto::AccountId32, H256};
+use ve_chain::dispute::{evidence_bundle, in_turn, next_head};
 use ve_envelope::{open, rewrap, seal, Binding, Error, PublicKey};
 use virtengine_primitives::{
-    billing::{AgreementState, Component, UsageReport},
-    blake2_256,
-    envelope::MAX_RECIPIENTS,
-    AgreementId, Moment,
+    billing::AgreementState, blake2_256, envelope::MAX_RECIPIENTS, AgreementId,
 };
 
 /// Keys of arbiters that evidence is sealed to at most: a payer with many keys does not crowd them out, nor they it.
-const ARBITER_KEYS: usize = MAX_RECIPIENTS as usize / 2;
-
-/// What the chain is told about opened evidence: Blake2b-256 of the 32-byte evidence hashes of all reports, one after
-/// the other in order of sequence. Of an agreement without reports, that of nothing.
-pub fn evidence_bundle(hashes: &[H256]) -> H256 {
-    let bytes: Vec<u8> = hashes.iter().flat_map(|hash| hash.0).collect();
-    blake2_256(&bytes)
-}
-
-/// The head of the hash chain over the reports after the one whose opened evidence this is; `head` is the one before,
-/// zero before the first. `None` if it is not the evidence of a report.
-pub fn next_head(head: H256, evidence: &[u8]) -> Option<H256> {
-    let mut bytes = head.as_bytes().to_vec();
-    report_of(evidence)?.encode_to(&mut bytes);
-    Some(blake2_256(&bytes))
-}
-
-/// What is read back of the accounting rows behind a report: the report itself.
-#[derive(Deserialize)]
-struct Rows {
-    sequence: u32,
-    from: Moment,
-    until: Moment,
-    quantities: Vec<(Component, String)>,
-}
-
-/// The report that evidence belongs to; `None` if it is not the evidence of a report.
-fn report_of(plaintext: &[u8]) -> Option<UsageReport> {
-    let rows: Rows = serde_json::from_slice(plaintext.get(32..)?).ok()?;
-    let quantities: Option<Vec<_>> = rows
-        .quantities
-        .into_iter()
-        .map(|(component, quantity)| Some((component, quantity.parse().ok()?)))
-        .collect();
-    Some(UsageReport {
-        sequence: rows.sequence,
-        from: rows.from,
-        until: rows.until,
-        quantities: quantities?.try_into().ok()?,
-        evidence: blake2_256(plaintext),
-    })
-}
+pub(crate) const ARBITER_KEYS: usize = MAX_RECIPIENTS as usize / 2;
 
 impl Context {
     /// Where the money of an ended job stands.
@@ -97,10 +54,10 @@ impl Context {
         payer: &AccountId32,
     ) -> Result<Vec<PublicKey>, StepError> {
         let mut recipients = vec![self.secret.public()];
-        for arbiter in &self.settings.arbiters {
-            recipients.extend(self.keys_of(snapshot, arbiter).await?);
-        }
-        recipients.truncate(ARBITER_KEYS);
+        let arbiters = snapshot.arbiter_keys(ARBITER_KEYS).await;
+        let arbiters = arbiters.map_err(StepError::unanswered(Outside::Chain))?;
+        let arbiters: Vec<_> = arbiters.into_iter().map(usable).collect();
+        recipients.extend(in_turn(&arbiters, ARBITER_KEYS));
         recipients.extend(self.keys_of(snapshot, payer).await?);
         recipients.truncate(MAX_RECIPIENTS as usize);
         Ok(recipients)
@@ -178,36 +135,5 @@ impl Context {
                 .await?;
         }
         Ok(plaintext)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn evidence_bundle_should_depend_on_every_hash_and_on_their_order() {
-        let (a, b) = (H256([1; 32]), H256([2; 32]));
-        assert_eq!(evidence_bundle(&[]), blake2_256(b""));
-        assert_eq!(
-            evidence_bundle(&[a, b]),
-            blake2_256(&[[1; 32], [2; 32]].concat())
-        );
-        assert_ne!(evidence_bundle(&[a, b]), evidence_bundle(&[b, a]));
-        assert_ne!(evidence_bundle(&[a, b]), evidence_bundle(&[a]));
-    }
-
-    #[test]
-    fn report_of_should_give_the_report_back_when_the_evidence_is_one() {
-        let mut plaintext = vec![9u8; 32];
-        plaintext.extend(
-            br#"{"agreement":7,"sequence":2,"from":10,"until":20,"quantities":[["CpuSeconds","340282366920938463463374607431768211455"]],"rows":[]}"#,
-        );
-        let report = report_of(&plaintext).unwrap();
-        assert_eq!((report.sequence, report.from, report.until), (2, 10, 20));
-        assert_eq!(report.quantities[0], (Component::CpuSeconds, u128::MAX));
-        assert_eq!(report.evidence, blake2_256(&plaintext));
-        assert_eq!(report_of(b"short"), None);
-        assert_eq!(report_of(&[0; 64]), None);
     }
 }

@@ -8,5 +8,3 @@ mod logs;
 mod meter;
 mod stage;
 mod submit;
-
-pub use dispute::{evidence_bundle, next_head};

@@ -410,6 +410,10 @@ impl Snapshot for FileSnapshot {
             })
             .collect())
     }
+    async fn arbiter_keys(&self, _: usize) -> Result<Vec<Vec<EncryptionKey>>, ChainError> {
+        let keys = self.keys(&AccountId32::new(crate::world::ARBITER)).await?;
+        Ok(vec![keys.into_iter().map(|(_, key)| key).collect()])
+    }
     async fn provider_of(&self, _: &AccountId32) -> Result<Option<ProviderId>, ChainError> {
         Ok(Some(0))
     }

@@ -296,7 +296,6 @@ impl World {
             poll: Duration::from_millis(200),
             input_grace: Duration::from_millis(800),
             parallel: 8,
-            arbiters: vec![AccountId32::new(ARBITER)],
             drain: Duration::from_secs(5),
             job_path: "/usr/bin:/bin".into(),
         };
@@ -455,7 +454,7 @@ impl World {
             let text: serde_json::Value = serde_json::from_slice(&rows[32..]).unwrap();
             assert_eq!(text["agreement"], id);
             hashes.push(report.evidence.0);
-            head = ve_provider::next_head(head, &rows).unwrap();
+            head = ve_chain::dispute::next_head(head, &rows).unwrap();
         }
         assert_eq!(head, self.chain.read().agreements[&id].head);
         hashes
