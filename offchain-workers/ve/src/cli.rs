@@ -1,10 +1,10 @@
 //! The command line.
 
-use crate::units;
+use crate::{commands::dispute::Share, units};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{path::PathBuf, time::Duration};
-use ve_chain::invoice;
-use virtengine_primitives::{billing::Month, Balance, Role};
+use ve_chain::{invoice, money::Amount};
+use virtengine_primitives::{billing::Month, AssetKind, Balance, Role};
 
 /// Buy, watch and prove compute on VirtEngine.
 #[derive(Debug, Parser)]
@@ -48,6 +48,9 @@ pub struct Global {
     /// File whose first line is the keystore's passphrase [default: VE_PASSPHRASE, or ask]
     #[arg(long, global = true, env = "VE_PASSPHRASE_FILE", value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
+    /// Pay fees in this asset of the assets pallet instead of VE
+    #[arg(long, global = true, env = "VE_FEE_ASSET", value_name = "N")]
+    pub fee_asset: Option<u32>,
     /// Print JSON instead of tables
     #[arg(long, global = true)]
     pub json: bool,
@@ -154,12 +157,40 @@ pub enum Command {
     Dispute {
         /// Number of the job
         job: u64,
-        /// How much to freeze
-        #[arg(long, value_parser = ve_chain::money::parse)]
-        amount: Balance,
-        /// File with the grounds; only its hash goes to the chain
+        /// How much to freeze, in what the job is paid in
+        #[arg(long)]
+        amount: Amount,
+        /// File with the grounds: sealed to the provider and the arbiters, only a hash goes to the chain
         #[arg(long, value_name = "FILE")]
         grounds: PathBuf,
+    },
+    /// Open disputes: yours, and for an arbiter all that wait for a decision
+    Disputes {
+        /// Everybody's
+        #[arg(long)]
+        all: bool,
+    },
+    /// Open what the parties to a dispute show each other, and check it against the chain
+    Evidence {
+        /// Number of the job
+        job: u64,
+        /// Folder to write to [default: evidence-N]
+        #[arg(long, short, value_name = "DIR")]
+        output: Option<PathBuf>,
+        /// Write over files that are there
+        #[arg(long)]
+        force: bool,
+    },
+    /// Decide a dispute, as an arbiter
+    Decide {
+        /// Number of the job
+        job: u64,
+        /// What the provider gets of the disputed amount: an amount, or a share such as 40%
+        #[arg(long, value_name = "AMOUNT|PERCENT")]
+        to_provider: Share,
+        /// Do not ask whether it is meant
+        #[arg(long)]
+        yes: bool,
     },
     /// Move what is due of a job (anyone may)
     Settle {
@@ -437,8 +468,8 @@ pub struct Run {
     #[arg(long = "in", short = 'i', value_name = "[NAME=]FILE")]
     pub inputs: Vec<String>,
     /// The most that it may cost [default: the highest quote]
-    #[arg(long, value_parser = ve_chain::money::parse, value_name = "AMOUNT")]
-    pub max: Option<Balance>,
+    #[arg(long, value_name = "AMOUNT")]
+    pub max: Option<Amount>,
     /// It must be running this long after a cluster took it
     #[arg(long, value_parser = units::parse_duration, default_value = "30m")]
     pub start_within: Duration,
@@ -464,6 +495,9 @@ pub enum Invoice {
         /// Of this provider, if there are several
         #[arg(long)]
         provider: Option<u32>,
+        /// In this asset (native, or its number), if there are several
+        #[arg(long, value_parser = parse_asset, value_name = "ASSET")]
+        asset: Option<AssetKind>,
         /// Write the canonical JSON to this file
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
@@ -482,7 +516,18 @@ pub enum Invoice {
         /// Of this provider, if there are several
         #[arg(long)]
         provider: Option<u32>,
+        /// In this asset (native, or its number), if there are several
+        #[arg(long, value_parser = parse_asset, value_name = "ASSET")]
+        asset: Option<AssetKind>,
     },
+}
+
+/// `native`, `asset:7`, or `7` as `ve run --asset` takes it.
+fn parse_asset(text: &str) -> Result<AssetKind, String> {
+    match text.parse() {
+        Ok(id) => Ok(AssetKind::Asset(id)),
+        Err(_) => ve_chain::money::parse_asset(text),
+    }
 }
 
 #[cfg(test)]

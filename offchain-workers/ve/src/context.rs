@@ -10,8 +10,11 @@ use age::secrecy::SecretString;
 use sp_core::crypto::Ss58Codec;
 use std::{io::IsTerminal, path::Path};
 use tokio::sync::OnceCell;
-use ve_chain::{AccountId32, Call, Chain, ConnectOptions, Progress, Submitted, Submitter, Until};
+use ve_chain::{
+    AccountId32, Call, Chain, ConnectOptions, Progress, Signer, Submitted, Submitter, Until,
+};
 use ve_store::Artifacts;
+use virtengine_primitives::AssetId;
 
 /// What commands work with.
 pub struct Context {
@@ -22,6 +25,7 @@ pub struct Context {
     until: Until,
     keystore: Keystore,
     passphrase_file: Option<std::path::PathBuf>,
+    fee_asset: Option<AssetId>,
     chain: OnceCell<Chain>,
 }
 
@@ -45,6 +49,7 @@ impl Context {
                 Until::Finalized
             },
             passphrase_file: global.passphrase_file.clone(),
+            fee_asset: global.fee_asset,
             chain: OnceCell::new(),
             config,
         })
@@ -128,6 +133,18 @@ impl Context {
 
     /// The passphrase: `--passphrase-file`, `VE_PASSPHRASE`, or asked for (twice for a new key).
     pub fn passphrase(&self, name: &str, new: bool) -> Result<SecretString> {
+        use age::secrecy::ExposeSecret;
+        let passphrase = self.given_passphrase(name, new)?;
+        if new && passphrase.expose_secret().is_empty() {
+            return Err(Failure::usage(
+                "passphrase: it is empty",
+                "choose one that nobody guesses",
+            ));
+        }
+        Ok(passphrase)
+    }
+
+    fn given_passphrase(&self, name: &str, new: bool) -> Result<SecretString> {
         if let Some(path) = &self.passphrase_file {
             let text = zeroize::Zeroizing::new(
                 std::fs::read_to_string(path)
@@ -161,12 +178,6 @@ impl Context {
             return ask(format!("Passphrase of {name}: "));
         }
         let first = ask(format!("New passphrase for {name}: "))?;
-        if first.expose_secret().is_empty() {
-            return Err(Failure::usage(
-                "passphrase: it is empty",
-                "choose one that nobody guesses",
-            ));
-        }
         if ask("Once more: ".into())?.expose_secret() != first.expose_secret() {
             return Err(Failure::usage("passphrase: the two differ", "try again"));
         }
@@ -177,7 +188,12 @@ impl Context {
     pub async fn submitter(&self, name: Option<&str>) -> Result<Submitter> {
         // The node first: nobody types a passphrase for nothing.
         let chain = self.chain().await?.clone();
-        Ok(Submitter::new(chain, self.secrets(name)?.signer))
+        Ok(self.submitter_of(&chain, self.secrets(name)?.signer))
+    }
+
+    /// A submitter for secrets that are open already.
+    pub fn submitter_of(&self, chain: &Chain, signer: Signer) -> Submitter {
+        Submitter::new(chain.clone(), signer).paying_fees_in(self.fee_asset)
     }
 
     /// Submits a call with the key in use, showing progress, and waits until it is final.

@@ -94,7 +94,7 @@ impl From<ChainError> for Failure {
             ChainError::InvalidTransaction { ref reason, .. } if reason.contains("pay some fees") => Self::new(
                 code::REFUSED,
                 what,
-                "the account cannot pay the fee: send it some VE first",
+                "the account cannot pay the fee: send it some VE first, or pay in an asset that the chain takes with --fee-asset",
             ),
             ChainError::InvalidTransaction { .. } => Self::new(
                 code::REFUSED,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     fs,
     io::{Read, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 use ve_chain::{AccountId32, Signer};
@@ -104,7 +104,7 @@ pub fn account_text(account: &AccountId32) -> String {
 pub struct Entry {
     /// The secrets.
     pub secrets: Secrets,
-    uri: String,
+    uri: Zeroizing<String>,
 }
 
 impl Entry {
@@ -112,7 +112,7 @@ impl Entry {
     pub fn random() -> Result<Self> {
         Ok(Self {
             secrets: Secrets::generate()?,
-            uri: String::new(),
+            uri: Zeroizing::default(),
         })
     }
 
@@ -123,7 +123,7 @@ impl Entry {
         secrets.seed = Zeroizing::new([0; 32]);
         Ok(Self {
             secrets,
-            uri: uri.expose_secret().to_string(),
+            uri: Zeroizing::new(uri.expose_secret().to_string()),
         })
     }
 
@@ -218,19 +218,25 @@ impl Keystore {
     /// Stores a new key. Never overwrites one.
     pub fn create(&self, name: &str, entry: &Entry, passphrase: &SecretString) -> Result<()> {
         let path = self.path(name, "age")?;
+        let failed = |e| Failure::file("creating", &self.folder, &e);
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.folder)
+            .map_err(failed)?;
+        // Two programs may make the same key at once: the second must see what the first wrote.
+        let lock = fs::File::create(self.folder.join(".lock")).map_err(failed)?;
+        lock.lock().map_err(failed)?;
         if path.exists() {
             return Err(Failure::usage(
                 format!("key: there is a key {name:?} already"),
                 "choose another name; a key is never overwritten",
             ));
         }
-        fs::create_dir_all(&self.folder)
-            .map_err(|e| Failure::file("creating", &self.folder, &e))?;
-        let _ = fs::set_permissions(&self.folder, fs::Permissions::from_mode(0o700));
         let mut stored = Stored {
             version: 1,
             seed: String::new(),
-            uri: entry.uri.clone(),
+            uri: entry.uri.to_string(),
             encryption: hex::encode(*entry.secrets.encryption.to_bytes()),
         };
         if entry.uri.is_empty() {
@@ -243,8 +249,8 @@ impl Keystore {
             .map_err(|e| Failure::local(format!("encrypting the key: {e}"), "try again"))?;
         // The public file first: a key that can be used is then always a key that can be shown.
         let public = serde_json::to_vec_pretty(&entry.secrets.public()).unwrap_or_default();
-        write_new(&self.path(name, "pub")?, &public, 0o644)?;
-        write_new(&path, &sealed, 0o600)
+        write_whole(&self.path(name, "pub")?, &public, 0o644)?;
+        write_whole(&path, &sealed, 0o600)
     }
 
     /// Opens a key.
@@ -293,32 +299,50 @@ impl Keystore {
                 encryption,
             }
         };
+        // Everything that is read without a passphrase is read from the public half.
+        if self.public(name)? != secrets.public() {
+            return Err(Failure::local(
+                format!(
+                    "{}: it is not the public half of this key",
+                    self.path(name, "pub")?.display()
+                ),
+                "somebody changed it: restore both files from a backup",
+            ));
+        }
         Ok(Entry {
             secrets,
-            uri: stored.uri.clone(),
+            uri: Zeroizing::new(stored.uri.clone()),
         })
     }
 }
 
-/// Writes a file that must not exist yet, durably.
-fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(mode)
-        .open(path)
-        .and_then(|mut f| {
-            f.set_permissions(fs::Permissions::from_mode(mode))?;
-            f.write_all(bytes)?;
-            f.sync_all()
-        })
-        .map_err(|e| Failure::file("writing", path, &e))
+/// Writes a file, whole or not at all, so that it outlives a crash. The keystore's lock is held.
+fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    let staged = path.with_extension("part");
+    let folder = path.parent().unwrap_or(path);
+    let written = || -> std::io::Result<()> {
+        // What a program left behind when it died.
+        match fs::remove_file(&staged) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .open(&staged)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&staged, path)?;
+        fs::File::open(folder)?.sync_all()
+    };
+    written().map_err(|e| Failure::file("writing", path, &e))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn key_should_open_when_the_passphrase_is_right_and_only_then() {
@@ -377,6 +401,52 @@ mod tests {
             (opened.uri(), opened.secrets.seed()),
             (Some("//Alice"), None)
         );
+    }
+
+    #[test]
+    fn key_should_not_open_when_its_public_half_is_anothers() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Keystore::new(dir.path());
+        let pass = SecretString::from("p".to_string());
+        for name in ["mine", "theirs"] {
+            store
+                .create(name, &Entry::random().unwrap(), &pass)
+                .unwrap();
+        }
+        fs::copy(dir.path().join("theirs.pub"), dir.path().join("mine.pub")).unwrap();
+        let failure = store.open("mine", &pass).err().unwrap();
+        assert_eq!(failure.code, crate::failure::code::LOCAL);
+        assert!(failure.what.contains("mine.pub"), "{}", failure.what);
+        store.open("theirs", &pass).unwrap();
+    }
+
+    #[test]
+    fn key_should_never_be_lost_when_two_programs_make_the_same_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("keys");
+        let pass = SecretString::from("p".to_string());
+        let made: Vec<PublicKeys> = std::thread::scope(|scope| {
+            let makers: Vec<_> = (0..4)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let entry = Entry::random().unwrap();
+                        let made = Keystore::new(&folder).create("k", &entry, &pass);
+                        made.ok().map(|()| entry.secrets.public())
+                    })
+                })
+                .collect();
+            makers
+                .into_iter()
+                .filter_map(|m| m.join().unwrap())
+                .collect()
+        });
+        let store = Keystore::new(&folder);
+        assert_eq!(made.len(), 1);
+        assert_eq!(store.open("k", &pass).unwrap().secrets.public(), made[0]);
+        assert_eq!(store.public("k").unwrap(), made[0]);
+        let mode = fs::metadata(&folder).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o700);
+        assert_eq!(store.names().unwrap(), ["k"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Every command reads the chain itself and trusts nobody's word for it; what it prints for programs (`--json`) and
 //! its exit codes ([`failure::code`]) stay the same between versions.
 
+mod amounts;
 mod cli;
 mod commands;
 mod config;
@@ -39,9 +40,15 @@ fn main() -> ExitCode {
                 let value = serde_json::json!({ "error": failure.what, "remedy": failure.remedy, "code": failure.code });
                 eprintln!("{value}");
             } else {
-                eprintln!("error: {}", failure.what);
+                // A node or a file may have a part in the words.
+                let shown = |text: &str| -> Vec<String> {
+                    text.lines()
+                        .map(|line| ui::clean(line.as_bytes()))
+                        .collect()
+                };
+                eprintln!("error: {}", shown(&failure.what).join("\n"));
                 if !failure.remedy.is_empty() {
-                    eprintln!("  {}", failure.remedy);
+                    eprintln!("  {}", shown(&failure.remedy).join("\n"));
                 }
             }
             ExitCode::from(failure.code)
@@ -61,11 +68,11 @@ async fn run(cli: Cli) -> Result {
         Command::Send { to, amount } => send(&context, &to, amount).await,
         Command::Role(command) => commands::role::run(&context, command).await,
         Command::Provider(command) => commands::provider::run(&context, command).await,
-        Command::Plan(command) => commands::provider::plan(&context, command).await,
-        Command::Cluster(command) => commands::provider::cluster(&context, command).await,
+        Command::Plan(command) => commands::plan::run(&context, command).await,
+        Command::Cluster(command) => commands::cluster::run(&context, command).await,
         Command::Clusters(wanted) => commands::clusters::find(&context, wanted).await,
         Command::Template(command) => commands::template::run(&context, command),
-        Command::Quote(work) => commands::run::quote(&context, work).await,
+        Command::Quote(work) => commands::quote::run(&context, work).await,
         Command::Run(run) => commands::run::run(&context, run).await,
         Command::Jobs { state, limit } => commands::jobs::list(&context, state, limit).await,
         Command::Job { job } => commands::jobs::show(&context, job).await,
@@ -84,7 +91,16 @@ async fn run(cli: Cli) -> Result {
             job,
             amount,
             grounds,
-        } => commands::jobs::dispute(&context, job, amount, &grounds).await,
+        } => commands::dispute::open(&context, job, amount, &grounds).await,
+        Command::Disputes { all } => commands::dispute::list(&context, all).await,
+        Command::Evidence { job, output, force } => {
+            commands::dispute::evidence(&context, job, output, force).await
+        }
+        Command::Decide {
+            job,
+            to_provider,
+            yes,
+        } => commands::dispute::decide(&context, job, to_provider, yes).await,
         Command::Settle { job } => commands::jobs::settle(&context, job).await,
         Command::Completions { .. } => Ok(()),
     }
@@ -97,7 +113,7 @@ async fn send(context: &Context, to: &str, amount: u128) -> Result {
         .await?;
     if context.json {
         ui::json(
-            &serde_json::json!({ "to": keystore::account_text(&account), "amount": ui::amount_json(amount, Default::default()), "block": done.block }),
+            &serde_json::json!({ "to": keystore::account_text(&account), "amount": amounts::native_json(amount), "block": done.block }),
         );
     } else {
         ui::note(format!(

@@ -32,10 +32,16 @@ pub fn png(bytes: &[u8], columns: u32) -> Result<String, String> {
             _ => [0; 3],
         }
     };
-    let out_width = columns.min(width).max(1);
-    let out_height = ((u64::from(height) * u64::from(out_width)).div_ceil(u64::from(width.max(1)))
-        as u32)
+    // A tall picture is made narrower, so that it does not run for pages.
+    let most_rows = u64::from(columns) * 4;
+    let fitting = u64::from(width) * most_rows / u64::from(height.max(1));
+    let out_width = columns
+        .min(width)
+        .min(u32::try_from(fitting).unwrap_or(u32::MAX))
         .max(1);
+    let out_height = (u64::from(height) * u64::from(out_width))
+        .div_ceil(u64::from(width.max(1)))
+        .clamp(1, most_rows) as u32;
     // The mean of the pixels that fall on an output pixel: a plot's thin lines stay visible.
     let mean = |x: u32, y: u32| -> [u8; 3] {
         let span = |i: u32, of: u32, out: u32| {
@@ -106,6 +112,14 @@ mod tests {
         let text = png(&bytes, 50).unwrap();
         assert_eq!(text.lines().count(), 13);
         assert!(text.lines().all(|l| l.matches('▀').count() == 50));
+    }
+
+    #[test]
+    fn picture_should_end_after_a_few_pages_when_it_is_very_tall() {
+        let bytes = picture(1, 100_000, png::ColorType::Grayscale, &[128; 100_000]);
+        assert!(png(&bytes, 50).unwrap().lines().count() <= 100);
+        let bytes = picture(100, 10_000, png::ColorType::Grayscale, &[128; 1_000_000]);
+        assert!(png(&bytes, 50).unwrap().lines().count() <= 100);
     }
 
     #[test]

@@ -4,10 +4,8 @@ use comfy_table::{
     presets, Attribute, Cell, CellAlignment, ContentArrangement, Table, TableComponent,
 };
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{json, Value};
+use serde_json::Value;
 use std::{io::IsTerminal, time::Duration};
-use ve_chain::money;
-use virtengine_primitives::{AssetKind, Balance};
 
 /// Prints a line to standard output, as `println!` does; see [`write()`].
 #[macro_export]
@@ -87,11 +85,6 @@ pub fn json(value: &Value) {
     );
 }
 
-/// An amount for programs: smallest units as a decimal string, and as people write it.
-pub fn amount_json(units: Balance, asset: AssetKind) -> Value {
-    json!({ "units": units.to_string(), "text": money::format_in(units, asset) })
-}
-
 /// A bar that only spins; nothing if standard error is no terminal.
 pub fn spinner(text: impl Into<String>) -> ProgressBar {
     let text = text.into();
@@ -139,10 +132,16 @@ pub fn note(text: impl AsRef<str>) {
     eprintln!("{}", text.as_ref());
 }
 
-/// Text from outside, safe for a terminal: control characters are replaced.
+/// Text from outside, safe for a terminal: characters that would steer it are replaced.
 pub fn clean(text: &[u8]) -> String {
     String::from_utf8_lossy(text)
         .chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .map(|c| if deceives(c) { '\u{fffd}' } else { c })
         .collect()
+}
+
+/// Whether a character steers a terminal, or turns the order of what is shown around (`fdp.exe` for `exe.pdf`).
+pub fn deceives(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -69,7 +69,7 @@ fn text(field: &[u8]) -> Result<&str, Refusal> {
 fn beneath(name: &str) -> Result<PathBuf, Refusal> {
     let path = Path::new(name);
     let safe = !name.is_empty()
-        && !name.chars().any(|c| c.is_control() || c == '\\')
+        && !name.chars().any(|c| crate::ui::deceives(c) || c == '\\')
         && path
             .components()
             .all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
@@ -115,7 +115,8 @@ fn walk<'a>(
     mut each: impl FnMut(&Path, &'a [u8]) -> Result<(), Refusal>,
 ) -> Result<(), Refusal> {
     let mut rest = archive;
-    let mut seen = BTreeSet::new();
+    let mut seen: BTreeSet<PathBuf> = BTreeSet::new();
+    let mut folders: BTreeSet<PathBuf> = BTreeSet::new();
     while let Some((header, after)) = rest.split_at_checked(BLOCK) {
         if header.iter().all(|b| *b == 0) {
             return Ok(());
@@ -155,6 +156,11 @@ fn walk<'a>(
                 if !seen.insert(path.clone()) {
                     return Err(bad(format!("{name:?} is there twice")));
                 }
+                let above = || path.ancestors().skip(1);
+                if folders.contains(&path) || above().any(|folder| seen.contains(folder)) {
+                    return Err(bad(format!("{name:?} is both a file and a folder")));
+                }
+                folders.extend(above().map(PathBuf::from));
                 each(&path, content)?;
             }
             b'5' => {
@@ -195,23 +201,35 @@ pub fn unpack(archive: &[u8], folder: &Path, force: bool) -> Result<Vec<Written>
             }
         }
     }
+    // Whole or not at all, under a name that nothing in the archive or the folder has.
+    let staged = (0..u32::MAX)
+        .map(|n| folder.join(format!(".unpacking-{}-{n}", std::process::id())))
+        .find(|path| {
+            let taken = files
+                .iter()
+                .any(|file| folder.join(&file.path).starts_with(path));
+            !taken && fs::symlink_metadata(path).is_err()
+        })
+        .ok_or_else(|| bad("it leaves no name to unpack under"))?;
     walk(archive, |path, content| {
         let target = folder.join(path);
         if let Some(parent) = target.parent() {
             fs::create_dir_all(parent).map_err(failed(parent))?;
         }
-        // Whole or not at all.
-        let staged = target.with_file_name(format!(
-            ".{}.part",
-            target.file_name().unwrap_or_default().to_string_lossy()
-        ));
-        fs::File::create(&staged)
+        let written = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&staged)
             .and_then(|mut f| {
                 f.write_all(content)?;
                 f.sync_all()
             })
-            .and_then(|()| fs::rename(&staged, &target))
-            .map_err(failed(&target))
+            .and_then(|()| fs::rename(&staged, &target));
+        written.map_err(|e| {
+            // A full disk is not made fuller.
+            let _ = fs::remove_file(&staged);
+            Refusal::Io(target.clone(), e)
+        })
     })?;
     Ok(files)
 }
@@ -304,6 +322,7 @@ mod tests {
             entry("a\\b", b'0', b"x"),
             entry("line\nbreak", b'0', b"x"),
             entry(".", b'0', b"x"),
+            entry("invoice\u{202e}fdp.exe", b'0', b"x"),
         ];
         for entry_ in bad {
             let all = archive(&[entry("good", b'0', b"x"), entry_]);
@@ -315,6 +334,32 @@ mod tests {
         }
         let twice = archive(&[entry("a", b'0', b"x"), entry("./a", b'0', b"y")]);
         assert!(matches!(unpack(&twice, &out, false), Err(Refusal::Bad(_))));
+    }
+
+    #[test]
+    fn archive_should_be_refused_whole_when_a_name_is_both_a_file_and_a_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("out");
+        for names in [["a", "a/b"], ["a/b", "a"], ["a/b/c", "a"]] {
+            let all = archive(&names.map(|name| entry(name, b'0', b"x")));
+            assert!(matches!(unpack(&all, &out, false), Err(Refusal::Bad(_))));
+            assert!(!out.exists(), "nothing is written");
+        }
+    }
+
+    #[test]
+    fn file_should_be_kept_when_its_name_is_like_that_of_one_being_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let mine = format!(".unpacking-{}-0", std::process::id());
+        let all = archive(&[
+            entry(".a.part", b'0', b"first"),
+            entry("a", b'0', b"second"),
+            entry(&mine, b'0', b"third"),
+        ]);
+        unpack(&all, dir.path(), false).unwrap();
+        assert_eq!(fs::read(dir.path().join(".a.part")).unwrap(), b"first");
+        assert_eq!(fs::read(dir.path().join("a")).unwrap(), b"second");
+        assert_eq!(fs::read(dir.path().join(mine)).unwrap(), b"third");
     }
 
     #[test]

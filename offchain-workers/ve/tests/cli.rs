@@ -82,6 +82,9 @@ fn help_should_name_every_command_and_the_exit_codes() {
         "money",
         "invoice",
         "dispute",
+        "disputes",
+        "evidence",
+        "decide",
         "settle",
         "completions",
         "--url",
@@ -161,7 +164,14 @@ fn key_should_be_made_listed_and_exported() {
             & 0o777,
         0o600
     );
-    home.expect("key export alice -o worker.json", 1);
+    let (_, err) = home.expect("key export alice -o worker.json", 1);
+    assert!(err.contains("worker.json is there already"), "{err}");
+    let (out, _) = home.expect("--json key export alice -o again.json", 0);
+    let said: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(said["file"], "again.json");
+    let secrets = fs::read_to_string(home.path("again.json")).unwrap();
+    let secrets: serde_json::Value = serde_json::from_str(&secrets).unwrap();
+    assert_eq!(secrets["signing"], "//Alice");
     let (_, err) = home.expect("key new alice", 2);
     assert!(err.contains("there is a key \"alice\" already"), "{err}");
     let (_, err) = home.expect("key export bob", 3);
@@ -169,6 +179,10 @@ fn key_should_be_made_listed_and_exported() {
         err.contains("there is no key \"bob\" (known: alice)"),
         "{err}"
     );
+    home.write("empty", "\n");
+    let (_, err) = home.expect("--passphrase-file empty key new unguarded", 2);
+    assert!(err.contains("passphrase: it is empty"), "{err}");
+    home.expect("key export unguarded", 3);
     home.write("wrong", "not the passphrase\n");
     let (_, err) = home.expect("--passphrase-file wrong key export alice", 2);
     assert!(
@@ -234,6 +248,16 @@ fn field_should_be_named_when_a_job_is_asked_for_wrongly() {
             "jobs --state sleeping",
             "--state: \"sleeping\" is not a state",
         ),
+        (
+            "decide 1 --to-provider 140%",
+            "\"140%\" is not a share; write it like 40%",
+        ),
+        ("decide 1 --to-provider half", "write it like 2VE"),
+        (
+            "dispute 1 --amount much --grounds why.txt",
+            "\"much\" is not an amount",
+        ),
+        ("dispute 1 --amount 1VE --grounds why.txt", "why.txt"),
         ("send nobody 1VE", "account: \"nobody\" is neither"),
     ] {
         let output = home.ve(line);

@@ -1,6 +1,8 @@
 //! Finding clusters.
 
-use crate::{cli::Clusters, context::Context, failure::Result, library::Library, ui, units};
+use crate::{
+    amounts::Amounts, cli::Clusters, context::Context, failure::Result, library::Library, ui, units,
+};
 use serde_json::{json, Value};
 use ve_chain::{money, At, H256};
 use virtengine_primitives::{
@@ -55,9 +57,12 @@ pub async fn find(context: &Context, wanted: Clusters) -> Result {
             ));
         }
     }
-    rows.sort_by_key(|r| (r.hour.unwrap_or(Balance::MAX), r.cluster, r.index));
+    // Prices in different assets do not compare.
+    rows.sort_by_key(|r| (r.asset, r.hour.unwrap_or(Balance::MAX), r.cluster, r.index));
+    let amounts = Amounts::of(&at, rows.iter().map(|r| r.asset)).await?;
     if context.json {
-        ui::json(&Value::Array(rows.iter().map(Row::json).collect()));
+        let rows = rows.iter().map(|r| r.json(&amounts));
+        ui::json(&Value::Array(rows.collect()));
         return Ok(());
     }
     if rows.is_empty() {
@@ -87,8 +92,8 @@ pub async fn find(context: &Context, wanted: Clusters) -> Result {
             ui::right(units::mib(r.memory)),
             ui::right(units::duration(r.longest)),
             ui::right(format!("{}/{}", r.open_jobs, r.max_open_jobs)),
-            ui::right(r.text(r.hour)),
-            ui::right(r.text(r.most)),
+            ui::right(r.text(r.hour, &amounts)),
+            ui::right(r.text(r.most, &amounts)),
             r.templates.join(", ").into(),
         ]);
     }
@@ -164,12 +169,12 @@ impl Row {
         }
     }
 
-    fn text(&self, amount: Option<Balance>) -> String {
-        amount.map_or("not priced".into(), |a| money::format_in(a, self.asset))
+    fn text(&self, amount: Option<Balance>, amounts: &Amounts) -> String {
+        amount.map_or("not priced".into(), |a| amounts.text(a, self.asset))
     }
 
-    fn json(&self) -> Value {
-        let amount = |a: Option<Balance>| a.map(|a| ui::amount_json(a, self.asset));
+    fn json(&self, amounts: &Amounts) -> Value {
+        let amount = |a: Option<Balance>| a.map(|a| amounts.json(a, self.asset));
         json!({
             "cluster": self.cluster,
             "provider": self.provider,
@@ -184,6 +189,7 @@ impl Row {
             "open_jobs": self.open_jobs,
             "max_open_jobs": self.max_open_jobs,
             "plan": self.plan,
+            "asset": money::asset_name(self.asset),
             "per_hour": amount(self.hour),
             "at_most": amount(self.most),
             "templates": self.templates,

@@ -1,6 +1,7 @@
 //! Watching and steering jobs.
 
 use crate::{
+    amounts::Amounts,
     commands::money::{self as purse, ledger_json},
     context::Context,
     failure::{code, Failure, Result},
@@ -8,8 +9,8 @@ use crate::{
     names, ui, units,
 };
 use serde_json::{json, Value};
-use std::{path::Path, time::Duration};
-use ve_chain::{calls, invoice::utc, money, AccountId32, At, ChainError, H256};
+use std::time::Duration;
+use ve_chain::{calls, invoice::utc, AccountId32, At, ChainError};
 use virtengine_primitives::{
     billing::{Agreement, AgreementState},
     escrow::Ledger,
@@ -62,10 +63,11 @@ pub async fn list(context: &Context, state: Option<String>, limit: usize) -> Res
     jobs.reverse();
     jobs.truncate(limit);
     let library = Library::open(&context.config.templates).ok();
+    let amounts = Amounts::of(&at, jobs.iter().map(|(_, j)| j.request.asset)).await?;
     if context.json {
         let all: Vec<Value> = jobs
             .iter()
-            .map(|(id, j)| job_json(*id, j, library.as_ref()))
+            .map(|(id, j)| job_json(*id, j, library.as_ref(), &amounts))
             .collect();
         ui::json(&Value::Array(all));
         return Ok(());
@@ -94,7 +96,7 @@ pub async fn list(context: &Context, state: Option<String>, limit: usize) -> Res
             ui::right(r.resources.array_tasks),
             ui::right(r.resources.cpus),
             ui::right(units::duration(r.walltime)),
-            ui::right(money::format_in(r.ceiling, r.asset)),
+            ui::right(amounts.text(r.ceiling, r.asset)),
         ]);
     }
     ui::print(&table);
@@ -107,7 +109,7 @@ pub async fn list(context: &Context, state: Option<String>, limit: usize) -> Res
     Ok(())
 }
 
-fn job_json(id: AgreementId, j: &ChainJob, library: Option<&Library>) -> Value {
+fn job_json(id: AgreementId, j: &ChainJob, library: Option<&Library>, amounts: &Amounts) -> Value {
     let r = &j.request;
     let header = |h: &virtengine_primitives::envelope::EnvelopeHeader| json!({ "hash": format!("{:?}", h.hash), "length": h.length });
     json!({
@@ -121,8 +123,8 @@ fn job_json(id: AgreementId, j: &ChainJob, library: Option<&Library>) -> Value {
         "cluster": j.assignment.cluster,
         "partition": j.assignment.partition,
         "plan": j.assignment.plan,
-        "cost_at_most": ui::amount_json(j.assignment.cost, r.asset),
-        "ceiling": ui::amount_json(r.ceiling, r.asset),
+        "cost_at_most": amounts.json(j.assignment.cost, r.asset),
+        "ceiling": amounts.json(r.ceiling, r.asset),
         "resources": r.resources,
         "walltime_seconds": r.walltime,
         "inputs": r.inputs.len(),
@@ -148,19 +150,24 @@ pub async fn show(context: &Context, id: AgreementId) -> Result {
     let agreement = at.agreement(id).await?;
     let dispute = at.dispute(id).await?;
     let library = Library::open(&context.config.templates).ok();
+    let amounts = Amounts::of(&at, [job.request.asset]).await?;
     if context.json {
-        let mut value = job_json(id, &job, library.as_ref());
-        value["money"] = ledger.as_ref().map(ledger_json).unwrap_or(Value::Null);
-        value["usage"] = agreement.as_ref().map(usage_json).unwrap_or(Value::Null);
+        let mut value = job_json(id, &job, library.as_ref(), &amounts);
+        value["money"] = ledger
+            .as_ref()
+            .map_or(Value::Null, |l| ledger_json(l, &amounts));
+        value["usage"] = agreement
+            .as_ref()
+            .map_or(Value::Null, |a| usage_json(a, &amounts));
         value["dispute"] = dispute
             .as_ref()
-            .map(|d| json!({ "amount": ui::amount_json(d.amount, job.request.asset), "grounds": format!("{:?}", d.grounds), "evidence_by_block": d.evidence_by, "decide_by_block": d.decide_by }))
+            .map(|d| json!({ "amount": amounts.json(d.amount, job.request.asset), "grounds": format!("{:?}", d.grounds), "evidence_by_block": d.evidence_by, "decide_by_block": d.decide_by }))
             .unwrap_or(Value::Null);
         ui::json(&value);
         return Ok(());
     }
     let r = &job.request;
-    let amount = |a: Balance| money::format_in(a, r.asset);
+    let amount = |a: Balance| amounts.text(a, r.asset);
     let mut rows = vec![
         ("job", id.to_string()),
         ("state", state_text(&job, at.number())),
@@ -226,17 +233,24 @@ pub async fn show(context: &Context, id: AgreementId) -> Result {
     if let Some(d) = &dispute {
         rows.push((
             "dispute",
-            format!(
-                "{} frozen; evidence due before block {}",
-                amount(d.amount),
-                d.evidence_by
-            ),
+            match d.evidence {
+                None => format!(
+                    "{} frozen; evidence due before block {}",
+                    amount(d.amount),
+                    d.evidence_by
+                ),
+                Some(_) => format!(
+                    "{} frozen; evidence is open (`ve evidence {id}`), a decision due before block {}",
+                    amount(d.amount),
+                    d.decide_by
+                ),
+            },
         ));
     }
     ui::facts(&rows);
     if let Some(ledger) = &ledger {
         crate::out!();
-        money_table(ledger);
+        money_table(ledger, &amounts);
     }
     Ok(())
 }
@@ -249,9 +263,9 @@ fn tasks_text(tasks: u32) -> String {
     }
 }
 
-fn money_table(l: &Ledger<AccountId32>) {
+fn money_table(l: &Ledger<AccountId32>, amounts: &Amounts) {
     let mut table = ui::table(&["held", "pending", "paid", "refunded", "of"]);
-    let amount = |a: Balance| ui::right(money::format_in(a, l.asset));
+    let amount = |a: Balance| ui::right(amounts.text(a, l.asset));
     table.add_row(vec![
         amount(l.available.saturating_add(l.credited)),
         amount(l.pending),
@@ -291,7 +305,7 @@ fn settlement_text(a: &Agreement<AccountId32>, now: u32) -> String {
     }
 }
 
-fn usage_json(a: &Agreement<AccountId32>) -> Value {
+fn usage_json(a: &Agreement<AccountId32>, amounts: &Amounts) -> Value {
     json!({
         "state": match a.state {
             AgreementState::Open => "open",
@@ -302,7 +316,7 @@ fn usage_json(a: &Agreement<AccountId32>) -> Value {
         "release_at_block": match a.state { AgreementState::Ended { release_at } => Some(release_at), _ => None },
         "reports": a.sequence,
         "metered_ms": a.metered_ms,
-        "charged": ui::amount_json(a.charged, a.asset),
+        "charged": amounts.json(a.charged, a.asset),
         "quantities": a.cumulative.iter().map(|(c, q)| json!({ "component": ve_chain::invoice::component_name(*c), "quantity": q.to_string() })).collect::<Vec<_>>(),
     })
 }
@@ -331,7 +345,9 @@ pub async fn wait(context: &Context, id: AgreementId, timeout: Option<Duration>)
     };
     if context.json {
         let library = Library::open(&context.config.templates).ok();
-        ui::json(&job_json(id, &job, library.as_ref()));
+        let at = context.chain().await?.at_best().await?;
+        let amounts = Amounts::of(&at, [job.request.asset]).await?;
+        ui::json(&job_json(id, &job, library.as_ref(), &amounts));
     }
     let result = job.end.as_ref().is_some_and(|e| e.result.is_some());
     if reason == virtengine_primitives::hpc::EndReason::Completed {
@@ -453,56 +469,4 @@ pub async fn settle(context: &Context, id: AgreementId) -> Result {
         (false, None) => format!("job {id}: nothing was due yet"),
     });
     purse::run(context, Some(id)).await
-}
-
-/// `ve dispute`.
-pub async fn dispute(
-    context: &Context,
-    id: AgreementId,
-    amount: Balance,
-    grounds: &Path,
-) -> Result {
-    let text =
-        std::fs::read(grounds).map_err(|e| Failure::file("--grounds: reading", grounds, &e))?;
-    if text.is_empty() {
-        return Err(Failure::usage(
-            format!("--grounds: {} is empty", grounds.display()),
-            "say in it what was wrong",
-        ));
-    }
-    let at = context.chain().await?.at_best().await?;
-    let ledger = purse::ledger(&at, id).await?;
-    if amount > ledger.pending {
-        return Err(Failure::new(
-            code::REFUSED,
-            format!(
-                "--amount: {} is more than the {} that is pending",
-                money::format_in(amount, ledger.asset),
-                money::format_in(ledger.pending, ledger.asset)
-            ),
-            "only what is pending can be disputed",
-        ));
-    }
-    let hash: H256 = virtengine_primitives::blake2_256(&text);
-    let done = context
-        .submit(calls::billing::dispute(id, amount, hash))
-        .await?;
-    let dispute = context
-        .chain()
-        .await?
-        .at(done.block.hash)
-        .await?
-        .dispute(id)
-        .await?;
-    if context.json {
-        ui::json(
-            &json!({ "job": id, "grounds": format!("{hash:?}"), "evidence_by_block": dispute.as_ref().map(|d| d.evidence_by), "decide_by_block": dispute.map(|d| d.decide_by) }),
-        );
-    } else {
-        ui::note(format!("{} of job {id} is frozen; keep {} unchanged, its hash {hash:?} is your word on the chain", money::format_in(amount, ledger.asset), grounds.display()));
-        if let Some(d) = dispute {
-            ui::note(format!("the provider opens its evidence before block {}, the arbiter decides before block {}", d.evidence_by, d.decide_by));
-        }
-    }
-    Ok(())
 }

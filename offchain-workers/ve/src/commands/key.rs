@@ -1,6 +1,7 @@
 //! Keys.
 
 use crate::{
+    amounts::native_json,
     cli::{Key, Secret},
     context::Context,
     failure::{Failure, Result},
@@ -48,15 +49,19 @@ async fn new(context: &Context, name: &str, register: bool, from_uri: Option<Str
     let entry = match from_uri {
         None => Entry::random()?,
         Some(uri) => {
-            let uri = if uri == "-" { first_line()? } else { uri };
-            Entry::from_uri(&SecretString::from(uri))?
+            let uri = if uri == "-" {
+                first_line()?
+            } else {
+                SecretString::from(uri)
+            };
+            Entry::from_uri(&uri)?
         }
     };
     let passphrase = context.passphrase(name, true)?;
     store.create(name, &entry, &passphrase)?;
     if register {
-        let chain = context.chain().await?.clone();
-        let submitter = Submitter::new(chain, entry.secrets.signer.clone());
+        let chain = context.chain().await?;
+        let submitter = context.submitter_of(chain, entry.secrets.signer.clone());
         let public = entry.secrets.encryption.public().to_bytes();
         register_key(context, &submitter, public, name)
             .await
@@ -100,15 +105,17 @@ async fn new(context: &Context, name: &str, register: bool, from_uri: Option<Str
     Ok(())
 }
 
-fn first_line() -> Result<String> {
-    let mut line = String::new();
+fn first_line() -> Result<SecretString> {
+    let mut line = Zeroizing::new(String::new());
     std::io::stdin().read_line(&mut line).map_err(|e| {
         Failure::local(
             format!("reading the secret: {e}"),
             "give it on standard input",
         )
     })?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_string())
+    Ok(SecretString::from(
+        line.trim_end_matches(['\r', '\n']).to_string(),
+    ))
 }
 
 fn list(context: &Context) -> Result {
@@ -161,8 +168,8 @@ async fn show(context: &Context, name: Option<&str>) -> Result {
             "registered": registered,
             "state": format!("{state:?}").to_lowercase(),
             "roles": roles.iter().map(|r| format!("{r:?}")).collect::<Vec<_>>(),
-            "free": ui::amount_json(balances.free, Default::default()),
-            "held": ui::amount_json(balances.held, Default::default()),
+            "free": native_json(balances.free),
+            "held": native_json(balances.held),
         }));
         return Ok(());
     }
@@ -298,29 +305,49 @@ fn export(
         "0x{}",
         hex::encode(*entry.secrets.encryption.to_bytes())
     ));
-    let text =
-        Zeroizing::new(match secret {
-            Some(Secret::Signing) => format!("{}\n", *signing),
-            Some(Secret::Encryption) => format!("{}\n", *encryption),
-            None => format!(
-            "{{\n  \"account\": \"{}\",\n  \"signing\": \"{}\",\n  \"encryption\": \"{}\"\n}}\n",
-            entry.secrets.public().account, *signing, *encryption
-        ),
-        });
-    match output {
+    let mut text = Zeroizing::new(match secret {
+        Some(Secret::Signing) => signing.to_string(),
+        Some(Secret::Encryption) => encryption.to_string(),
         None => {
-            crate::ui::write(&text);
-            Ok(())
+            let all = Exported {
+                account: &entry.secrets.public().account,
+                signing: &signing,
+                encryption: &encryption,
+            };
+            serde_json::to_string_pretty(&all).unwrap_or_default()
         }
-        Some(path) => std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
-            .and_then(|mut f| {
-                f.write_all(text.as_bytes())?;
-                f.sync_all()
-            })
-            .map_err(|e| Failure::file("writing", path, &e)),
+    });
+    text.push('\n');
+    let Some(path) = output else {
+        crate::ui::write(&text);
+        return Ok(());
+    };
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut f| {
+            f.write_all(text.as_bytes())?;
+            f.sync_all()
+        })
+        .map_err(|e| match e.kind() {
+            std::io::ErrorKind::AlreadyExists => Failure::local(
+                format!("-o: {} is there already", path.display()),
+                "choose another file; secrets are never written over anything",
+            ),
+            _ => Failure::file("writing", path, &e),
+        })?;
+    if context.json {
+        ui::json(&json!({ "name": name, "file": path }));
     }
+    Ok(())
+}
+
+/// A key's secrets in the clear.
+#[derive(serde::Serialize)]
+struct Exported<'a> {
+    account: &'a str,
+    signing: &'a str,
+    encryption: &'a str,
 }

@@ -1,17 +1,18 @@
 //! Where money is.
 
 use crate::{
+    amounts::{native_json, Amounts},
     context::Context,
     failure::{Failure, Result},
     ui,
 };
 use serde_json::{json, Value};
 use ve_chain::{money, AccountId32, At};
-use virtengine_primitives::{escrow::Ledger, AgreementId, AssetKind};
+use virtengine_primitives::{escrow::Ledger, AgreementId};
 
 /// A ledger for programs: `held`, `pending`, `claimable`, `paid`, `refunded`, `deposited`.
-pub fn ledger_json(ledger: &Ledger<AccountId32>) -> Value {
-    let amount = |units| ui::amount_json(units, ledger.asset);
+pub fn ledger_json(ledger: &Ledger<AccountId32>, amounts: &Amounts) -> Value {
+    let amount = |units| amounts.json(units, ledger.asset);
     json!({
         "deposited": amount(ledger.deposited),
         "held": amount(ledger.available),
@@ -44,8 +45,8 @@ pub async fn ledger(at: &At, job: AgreementId) -> Result<Ledger<AccountId32>> {
 
 const HEADS: [&str; 6] = ["job", "deposited", "held", "pending", "paid", "refunded"];
 
-fn row(job: AgreementId, l: &Ledger<AccountId32>) -> Vec<comfy_table::Cell> {
-    let amount = |units| ui::right(money::format_in(units, l.asset));
+fn row(job: AgreementId, l: &Ledger<AccountId32>, amounts: &Amounts) -> Vec<comfy_table::Cell> {
+    let amount = |units| ui::right(amounts.text(units, l.asset));
     // What could not be paid out is still held.
     let held = l.available.saturating_add(l.credited);
     vec![
@@ -60,19 +61,20 @@ fn row(job: AgreementId, l: &Ledger<AccountId32>) -> Vec<comfy_table::Cell> {
 
 async fn one(context: &Context, at: &At, job: AgreementId) -> Result {
     let ledger = ledger(at, job).await?;
+    let amounts = Amounts::of(at, [ledger.asset]).await?;
     if context.json {
-        let mut value = ledger_json(&ledger);
+        let mut value = ledger_json(&ledger, &amounts);
         value["job"] = json!(job);
         ui::json(&value);
         return Ok(());
     }
     let mut table = ui::table(&HEADS);
-    table.add_row(row(job, &ledger));
+    table.add_row(row(job, &ledger, &amounts));
     ui::print(&table);
     if ledger.credited > 0 {
         ui::note(format!(
             "{} of it is final but could not be paid out; anyone may call escrow.claim",
-            money::format_in(ledger.credited, ledger.asset)
+            amounts.text(ledger.credited, ledger.asset)
         ));
     }
     Ok(())
@@ -87,18 +89,19 @@ async fn all(context: &Context, at: &At) -> Result {
             jobs.push((id, ledger));
         }
     }
+    let amounts = Amounts::of(at, jobs.iter().map(|(_, l)| l.asset)).await?;
     if context.json {
         let jobs: Vec<Value> = jobs
             .iter()
             .map(|(id, l)| {
-                let mut value = ledger_json(l);
+                let mut value = ledger_json(l, &amounts);
                 value["job"] = json!(id);
                 value
             })
             .collect();
         ui::json(&json!({
-            "free": ui::amount_json(balances.free, AssetKind::Native),
-            "held": ui::amount_json(balances.held, AssetKind::Native),
+            "free": native_json(balances.free),
+            "held": native_json(balances.held),
             "jobs": jobs,
         }));
         return Ok(());
@@ -110,7 +113,7 @@ async fn all(context: &Context, at: &At) -> Result {
     if !jobs.is_empty() {
         let mut table = ui::table(&HEADS);
         jobs.iter().for_each(|(id, l)| {
-            table.add_row(row(*id, l));
+            table.add_row(row(*id, l, &amounts));
         });
         ui::print(&table);
     }

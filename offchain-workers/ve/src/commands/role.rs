@@ -4,10 +4,11 @@ use crate::{
     cli::RoleCommand,
     context::Context,
     failure::{Failure, Result},
+    keystore::account_text,
     ui,
 };
-use serde_json::json;
-use ve_chain::calls;
+use serde_json::{json, Value};
+use ve_chain::{calls, AccountId32};
 use virtengine_primitives::Role;
 
 /// A role from its name: `administrator`, `support-agent`, ...
@@ -27,6 +28,16 @@ pub fn parse(text: &str) -> std::result::Result<Role, String> {
                  support-agent, customer, validator, arbiter and attestor"
             ))
         }
+    })
+}
+
+/// What was done, for programs; `changed` is false when it was so already.
+fn said(who: &AccountId32, role: Role, given: bool, changed: bool) -> Value {
+    json!({
+        "account": account_text(who),
+        "role": format!("{role:?}"),
+        "given": given,
+        "changed": changed,
     })
 }
 
@@ -51,7 +62,11 @@ pub async fn run(context: &Context, command: RoleCommand) -> Result {
             "does not have that role"
         };
         if give {
-            ui::note(format!("{account} {text}"));
+            if context.json {
+                ui::json(&said(&who, role, give, false));
+            } else {
+                ui::note(format!("{account} {text}"));
+            }
             return Ok(());
         }
         return Err(Failure::missing(
@@ -66,9 +81,7 @@ pub async fn run(context: &Context, command: RoleCommand) -> Result {
     };
     context.submit(call).await?;
     if context.json {
-        ui::json(
-            &json!({ "account": crate::keystore::account_text(&who), "role": format!("{role:?}"), "given": give }),
-        );
+        ui::json(&said(&who, role, give, true));
     } else {
         ui::note(format!(
             "{account} {} {}",
