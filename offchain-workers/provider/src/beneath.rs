@@ -99,63 +99,84 @@ impl Beneath {
         Ok(file)
     }
 
-    /// All regular files below, for as far as [`MAX_DEPTH`] and [`MAX_ENTRIES`] reach.
+    /// All regular files below, for as far as [`MAX_DEPTH`] and [`MAX_ENTRIES`] reach. Not more than [`MAX_DEPTH`]
+    /// directories are open at a time, however many there are.
     pub fn walk(&self) -> io::Result<Walk> {
         let mut walk = Walk::default();
-        let mut seen = 0usize;
-        let mut waiting = vec![(String::new(), self.root.try_clone()?, 0usize)];
-        while let Some((prefix, directory, depth)) = waiting.pop() {
-            // The open directory is listed through its descriptor, so that nothing can be exchanged under it.
-            for entry in std::fs::read_dir(format!("/proc/self/fd/{}", directory.as_raw_fd()))? {
-                let entry = entry?;
-                seen += 1;
-                if seen > MAX_ENTRIES {
-                    walk.skipped.push((prefix.clone(), "too many files"));
-                    walk.files.sort();
-                    return Ok(walk);
-                }
-                let name = entry.file_name();
-                let Some(name) = name.to_str() else {
-                    let shown = format!("{prefix}{}", name.to_string_lossy());
-                    walk.skipped.push((shown, "the name is not UTF-8"));
-                    continue;
-                };
-                let path = format!("{prefix}{name}");
-                let kind = entry.file_type()?;
-                if kind.is_dir() {
-                    if depth >= MAX_DEPTH {
-                        walk.skipped.push((path, "too deep"));
-                        continue;
-                    }
-                    match openat(
-                        directory.as_fd(),
-                        name,
-                        flags() | OFlag::O_DIRECTORY,
-                        Mode::empty(),
-                    ) {
-                        Ok(inner) => waiting.push((format!("{path}/"), inner, depth + 1)),
-                        Err(_) => walk.skipped.push((path, "the directory cannot be read")),
-                    }
-                } else if kind.is_file() {
-                    match entry.metadata() {
-                        Ok(data) if data.nlink() != 1 => {
-                            walk.skipped.push((path, "the file has more than one name"))
-                        }
-                        Ok(data) => walk.files.push(Entry {
-                            path,
-                            length: data.len(),
-                        }),
-                        Err(_) => walk.skipped.push((path, "the file cannot be read")),
-                    }
-                } else {
-                    walk.skipped.push((path, "not a regular file"));
-                }
-            }
-        }
+        let mut left = MAX_ENTRIES;
+        list(&self.root, "", 0, &mut left, &mut walk)?;
         walk.files.sort();
         walk.skipped.sort();
         Ok(walk)
     }
+}
+
+/// Lists an open directory, then those in it. `left`: entries that may still be looked at.
+fn list(
+    directory: &OwnedFd,
+    prefix: &str,
+    depth: usize,
+    left: &mut usize,
+    walk: &mut Walk,
+) -> io::Result<()> {
+    let mut inner = Vec::new();
+    // The open directory is listed through its descriptor, so that nothing can be exchanged under it.
+    for entry in std::fs::read_dir(format!("/proc/self/fd/{}", directory.as_raw_fd()))? {
+        let entry = entry?;
+        if *left == 0 {
+            walk.skipped.push((prefix.to_owned(), "too many files"));
+            return Ok(());
+        }
+        *left -= 1;
+        let name = entry.file_name();
+        let Ok(name) = name.into_string() else {
+            let shown = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            walk.skipped.push((shown, "the name is not UTF-8"));
+            continue;
+        };
+        let path = format!("{prefix}{name}");
+        // Whoever goes on writing there may take away again what was just listed.
+        let Ok(kind) = entry.file_type() else {
+            walk.skipped.push((path, "the file cannot be read"));
+            continue;
+        };
+        if kind.is_dir() {
+            match depth < MAX_DEPTH {
+                true => inner.push(name),
+                false => walk.skipped.push((path, "too deep")),
+            }
+        } else if kind.is_file() {
+            match entry.metadata() {
+                Ok(data) if data.nlink() != 1 => {
+                    walk.skipped.push((path, "the file has more than one name"))
+                }
+                Ok(data) => walk.files.push(Entry {
+                    path,
+                    length: data.len(),
+                }),
+                Err(_) => walk.skipped.push((path, "the file cannot be read")),
+            }
+        } else {
+            walk.skipped.push((path, "not a regular file"));
+        }
+    }
+    for name in inner {
+        let path = format!("{prefix}{name}");
+        let opened = openat(
+            directory.as_fd(),
+            name.as_str(),
+            flags() | OFlag::O_DIRECTORY,
+            Mode::empty(),
+        );
+        let listed = match opened {
+            Ok(opened) => list(&opened, &format!("{path}/"), depth + 1, left, walk),
+            Err(error) => Err(error.into()),
+        };
+        if listed.is_err() {
+            walk.skipped.push((path, "the directory cannot be read"));
+        }
+    }
+    Ok(())
 }
 
 /// Makes a directory that only its owner may enter; an existing one is kept.
@@ -179,7 +200,16 @@ pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
         .open(&partial)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    std::fs::rename(&partial, path)
+    rename_surely(&partial, path)
+}
+
+/// Gives a file its name so that a power cut does not take it away again.
+pub fn rename_surely(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::rename(from, to)?;
+    match to.parent() {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -241,6 +271,21 @@ mod tests {
         let outer = tempfile::tempdir().unwrap();
         symlink("/", outer.path().join("job")).unwrap();
         assert!(Beneath::open(&outer.path().join("job")).is_err());
+    }
+
+    #[test]
+    fn walk_should_find_every_file_when_there_are_more_directories_than_may_be_open() {
+        use nix::sys::resource::{getrlimit, setrlimit, Resource};
+        let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        setrlimit(Resource::RLIMIT_NOFILE, most.min(512), most).unwrap();
+        let outer = tempfile::tempdir().unwrap();
+        for n in 0..1_500 {
+            let directory = outer.path().join(format!("{n:04}"));
+            std::fs::create_dir(&directory).unwrap();
+            std::fs::write(directory.join("file"), b"x").unwrap();
+        }
+        let walk = Beneath::open(outer.path()).unwrap().walk().unwrap();
+        assert_eq!((walk.files.len(), walk.skipped.len()), (1_500, 0));
     }
 
     #[test]

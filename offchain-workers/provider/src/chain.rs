@@ -1,17 +1,20 @@
 //! The seam to the chain, over `ve-chain`.
 
-use crate::view::{Batch, ChainJob, ChainView, Outcomes, Snapshot};
+use crate::view::{Batch, ChainJob, ChainView, News, Outcomes, Snapshot};
 use async_trait::async_trait;
 use sp_core::{crypto::AccountId32, H256};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Mutex;
-use ve_chain::{At, Call, Chain, ChainError, Heads, Submitter};
+use ve_chain::{At, Call, Chain, ChainError, Head, Heads, Progress, Submitter, Until};
 use virtengine_primitives::{
     billing::{Agreement, Dispute, PricePlan},
     envelope::{EncryptionKey, KeyId},
     hpc::Cluster,
     AgreementId, BlockNumber, ClusterId, Moment, Name, PlanId, ProviderId, TemplateHash,
 };
+
+/// Most blocks whose events are read to learn what happened; after a longer silence everything is looked at.
+const MOST_BLOCKS: BlockNumber = 20;
 
 /// A chain behind a node.
 pub struct NodeChain {
@@ -89,9 +92,27 @@ impl ChainView for NodeChain {
         Ok(Arc::new(NodeSnapshot(self.chain.at_finalized().await?)))
     }
 
-    async fn send(&self, batch: Batch) -> Result<Outcomes, ChainError> {
+    async fn tip(&self) -> Result<Arc<dyn Snapshot>, ChainError> {
+        Ok(Arc::new(NodeSnapshot(self.chain.at_best().await?)))
+    }
+
+    async fn send(
+        &self,
+        batch: Batch,
+        included: &(dyn Fn() + Send + Sync),
+    ) -> Result<Outcomes, ChainError> {
         let jobs = batch.jobs();
-        match self.submitter.submit(Self::call(&batch)).await {
+        let progress = |progress| {
+            if matches!(progress, Progress::Included(_)) {
+                included();
+            }
+        };
+        let call = Self::call(&batch);
+        let done = self
+            .submitter
+            .submit_until(call, Until::Finalized, progress)
+            .await;
+        match done {
             Ok(done) => {
                 let (pallet, event, field) = proof(&batch);
                 let is_of = |e: &ve_chain::ChainEvent, field: &str, job: AgreementId| {
@@ -139,11 +160,37 @@ impl Snapshot for NodeSnapshot {
     async fn timestamp(&self) -> Result<Moment, ChainError> {
         self.0.timestamp().await
     }
+    async fn news(&self, since: BlockNumber) -> Result<Option<News>, ChainError> {
+        if self.number().saturating_sub(since) > MOST_BLOCKS {
+            return Ok(None);
+        }
+        let chain = self.0.chain();
+        let mut news = News::new();
+        for number in since.saturating_add(1)..=self.number() {
+            let Some(hash) = chain.hash_of(number).await? else {
+                return Ok(None);
+            };
+            for event in chain.at_head(Head { hash, number }).events().await? {
+                let job = event.integer("job").or_else(|| event.integer("agreement"));
+                let Some(job) = job.and_then(|job| AgreementId::try_from(job).ok()) else {
+                    continue;
+                };
+                let to = event.is("Hpc", "JobAssigned").then(|| {
+                    let cluster = event.integer("cluster")?;
+                    ClusterId::try_from(cluster).ok()
+                });
+                let known = news.entry(job).or_default();
+                *known = to.flatten().or(*known);
+            }
+        }
+        Ok(Some(news))
+    }
     async fn open_jobs(
         &self,
         cluster: ClusterId,
+        after: Option<AgreementId>,
     ) -> Result<Vec<(AgreementId, ChainJob)>, ChainError> {
-        self.0.all_open_jobs(cluster).await
+        self.0.open_jobs(cluster, after).await
     }
     async fn job(&self, id: AgreementId) -> Result<Option<ChainJob>, ChainError> {
         self.0.job(id).await

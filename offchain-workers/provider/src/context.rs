@@ -8,15 +8,16 @@ use crate::{
     local::{LocalJob, Submission},
     metrics::Metrics,
     policy::{on_error, Outside, StepError, Verdict},
-    reconcile::{Action, InScheduler},
+    reconcile::{Action, InScheduler, Observed},
     records::Records,
     settings::{ClusterSettings, Settings},
     view::{ChainJob, ChainView, Snapshot},
+    watch::observe,
 };
 use std::{path::PathBuf, sync::Arc};
 use ve_envelope::{Binding, PublicKey, Sealer, SecretKey, MAX_RECIPIENTS};
 use ve_slurm::{Lookup, QueryError, SchedulerJobId, Status};
-use virtengine_primitives::{AgreementId, ClusterId, Moment};
+use virtengine_primitives::{hpc::JobState, AgreementId, ClusterId, Moment};
 
 /// Unix milliseconds by the machine's clock.
 pub fn now_ms() -> Moment {
@@ -148,40 +149,51 @@ impl Context {
         }
     }
 
-    /// What the scheduler says of a job.
+    /// What the scheduler says of a job that the chain knows to have started at `started_at`.
     pub(crate) async fn look(
         &self,
         cluster: ClusterId,
         local: &LocalJob,
-        job: Option<&ChainJob>,
+        started_at: Option<Moment>,
     ) -> InScheduler {
         let Some(cluster) = self.settings.cluster(cluster) else {
             return InScheduler::Unknown;
         };
-        let id = match self.find(cluster, local).await {
-            Ok(Some(id)) => id,
-            Ok(None) => return InScheduler::Absent,
-            Err(error) => {
-                self.metrics
-                    .unanswered
-                    .with_label_values(&[Outside::Scheduler.name()])
-                    .inc();
-                tracing::warn!(job = local.agreement, %error, "the scheduler was asked");
-                return InScheduler::Unknown;
+        match self.find(cluster, local).await {
+            Ok(Some(id)) => {
+                let status = cluster.scheduler.status(&id).await;
+                let submitted = local.submission == Submission::Done;
+                self.understand(cluster, &id, submitted, started_at, status)
+                    .await
             }
-        };
-        let started_on_chain = job.is_some_and(|j| j.started_at.is_some());
-        match cluster.scheduler.status(&id).await {
+            Ok(None) => InScheduler::Absent,
+            Err(error) => {
+                let who = [Outside::Scheduler.name()];
+                self.metrics.unanswered.with_label_values(&who).inc();
+                tracing::warn!(job = local.agreement, %error, "the scheduler was asked");
+                InScheduler::Unknown
+            }
+        }
+    }
+
+    /// What a status means. `submitted`: the hand-over is on record.
+    pub(crate) async fn understand(
+        &self,
+        cluster: &ClusterSettings,
+        id: &SchedulerJobId,
+        submitted: bool,
+        started_at: Option<Moment>,
+        status: Status,
+    ) -> InScheduler {
+        match status {
             Status::Queued => InScheduler::Pending,
-            Status::Running { since } if started_on_chain => InScheduler::Running { since },
-            Status::Ended(_) if local.submission == Submission::Done && started_on_chain => {
-                InScheduler::Ended {
-                    since: job.and_then(|j| j.started_at),
-                }
+            Status::Running { since } if started_at.is_some() => InScheduler::Running { since },
+            Status::Ended(_) if submitted && started_at.is_some() => {
+                InScheduler::Ended { since: started_at }
             }
             // The chain is told when the first attempt began, which may not be the present one.
             running_or_ended @ (Status::Running { .. } | Status::Ended(_)) => {
-                match cluster.scheduler.attempts(&id).await {
+                match cluster.scheduler.attempts(id).await {
                     Ok(rows) => {
                         let first = rows.iter().filter_map(|row| row.started).min();
                         match running_or_ended {
@@ -191,16 +203,15 @@ impl Context {
                             _ => InScheduler::Ended { since: first },
                         }
                     }
-                    Err(_) => InScheduler::Unknown,
+                    Err(error) => {
+                        tracing::warn!(scheduler_job = %id, %error, "the accounting was asked");
+                        InScheduler::Unknown
+                    }
                 }
             }
             Status::Absent => InScheduler::Absent,
             Status::Unknown(reason) => {
-                tracing::warn!(
-                    job = local.agreement,
-                    reason,
-                    "the scheduler does not know now"
-                );
+                tracing::warn!(scheduler_job = %id, reason, "the scheduler does not know now");
                 InScheduler::Unknown
             }
         }
@@ -228,10 +239,12 @@ impl Context {
     pub(crate) async fn perform(
         &self,
         action: Action,
-        job: Option<ChainJob>,
-        mut local: LocalJob,
+        id: AgreementId,
+        cluster: ClusterId,
         snapshot: Arc<dyn Snapshot>,
     ) -> Result<(), StepError> {
+        let known = self.records.get(id);
+        let mut local = known.unwrap_or_else(|| LocalJob::new(id, cluster));
         let Some(cluster) = self.settings.cluster(local.cluster) else {
             return Err(StepError::Unanswered {
                 outside: Outside::Store,
@@ -240,29 +253,37 @@ impl Context {
         };
         // What needs no job of the chain: it may be gone.
         match &action {
-            Action::Adopt => {
-                self.records.put(&local).await?;
-                self.passed("adopted");
-                return Ok(());
-            }
             Action::Cancel => return self.cancel(cluster, local).await,
-            Action::Retire => {
-                let elsewhere = job.as_ref().is_some_and(|j| j.ended_at.is_none());
-                return self.retire(local, elsewhere).await;
-            }
             Action::Clean => return self.clean(cluster, local).await,
             Action::Disclose => return self.disclose(local, &*snapshot).await,
             _ => {}
         }
-        let Some(job) = job else { return Ok(()) };
+        let job = snapshot.job(id).await;
+        let job = job.map_err(StepError::unanswered(Outside::Chain))?;
+        if action == Action::Retire {
+            let elsewhere = job.as_ref().is_some_and(|j| j.ended_at.is_none());
+            return self.retire(local, elsewhere).await;
+        }
+        let observed = observe(local.cluster, job.as_ref());
+        let (Some(job), Observed::Open { state, .. }) = (job, observed) else {
+            return Err(StepError::Refused("it is not open here any more".into()));
+        };
         let step = Step {
             context: self,
             snapshot: &*snapshot,
             cluster,
             job: &job,
-            id: local.agreement,
+            id,
         };
         let done = match action {
+            Action::Adopt => {
+                self.records.put(&local).await?;
+                self.passed("adopted");
+                match state {
+                    JobState::Assigned => step.admit(&mut local).await,
+                    _ => Ok(()),
+                }
+            }
             Action::Admit => step.admit(&mut local).await,
             Action::Stage => step.stage(&mut local).await,
             Action::Submit => step.submit(&mut local).await,

@@ -2,8 +2,10 @@
 //!
 //! * [`reconcile`] decides: a pure function from what the finalised chain, the worker's record and the scheduler say of
 //!   one job to the one next step. [`metering`] is the pure arithmetic of usage.
-//! * [`Role`] is the loop: it looks at everything at every new finalised head, whenever a step has ended, and at
-//!   intervals; it gathers calls to the chain into batches.
+//! * [`Role`] is the loop: it decides on every job at every new finalised head, whenever a step has ended, and at
+//!   intervals; it gathers calls to the chain into batches. The events of the chain say which jobs to read again.
+//! * A job is acted on when its assignment to us is final. Its acceptance need only be included: what is done before
+//!   that is final too can be undone, and is.
 //! * `steps` do one thing each. Whatever they are about to do outside is recorded first; killed at any of the
 //!   [`failpoints`], the next start does what is missing and nothing twice.
 //! * [`policy`] says what follows from a failure. Only what can never succeed ends a job.
@@ -13,6 +15,7 @@
 
 mod archive;
 pub mod beneath;
+mod calls;
 mod chain;
 mod context;
 pub mod failpoints;
@@ -29,6 +32,7 @@ mod settings;
 mod steps;
 pub mod tar;
 mod view;
+mod watch;
 
 pub use archive::Artifacts;
 pub use chain::NodeChain;
@@ -40,4 +44,4 @@ pub use metrics::Metrics;
 pub use records::Records;
 pub use role::Role;
 pub use settings::{ClusterSettings, Settings};
-pub use view::{Batch, ChainJob, ChainView, Outcomes, Snapshot};
+pub use view::{Batch, ChainJob, ChainView, News, Outcomes, Snapshot};

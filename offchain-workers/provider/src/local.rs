@@ -121,6 +121,11 @@ impl LocalJob {
         }
     }
 
+    /// The check said that it can run here.
+    pub fn is_admitted(&self) -> bool {
+        self.admission == Some(Admission::Accept)
+    }
+
     /// One word for people and metrics.
     pub fn phase(&self) -> &'static str {
         match self {

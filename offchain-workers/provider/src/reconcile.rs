@@ -26,6 +26,18 @@ pub enum Observed {
         /// The chain knows that it started, so that usage can be reported and the start cannot be refused.
         started: bool,
     },
+    /// Finally, it is assigned to us; what else is known stands in a block that may still be replaced. Nothing is ended,
+    /// stopped or charged on the strength of that.
+    Ahead {
+        /// Where it stands there; `Assigned` if that is of no use to us.
+        state: JobState,
+        /// The block at which the chain acts by itself.
+        deadline: BlockNumber,
+        /// The customer asked for its end.
+        cancel_requested: bool,
+        /// That block knows that it started.
+        started: bool,
+    },
     /// Ended, by us or by the chain; its money may not have been moved yet.
     Ended(Settlement),
     /// Given to another cluster.
@@ -198,14 +210,24 @@ fn due(last: Option<Moment>, interval: u64, now: Now) -> bool {
 pub fn needs_scheduler(observed: &Observed, local: Option<&LocalJob>) -> bool {
     match (observed, local) {
         (_, None) => false,
+        // Unless it was begun on an acceptance that was undone, nobody can have it.
         (
             Observed::Open {
                 state: JobState::Assigned,
                 ..
             },
+            Some(local),
+        ) => local.submission != Submission::None,
+        (
+            Observed::Ahead {
+                state: JobState::Assigned | JobState::Ended(_),
+                ..
+            },
             _,
         ) => false,
-        (Observed::Open { .. }, Some(local)) => local.end.is_none() || !local.metered_out,
+        (Observed::Open { .. } | Observed::Ahead { .. }, Some(local)) => {
+            local.end.is_none() || !local.metered_out
+        }
         // Nothing is done about it before the money has been moved, but to answer a dispute.
         (Observed::Ended(settlement), Some(local))
             if local.retired_at.is_some() && *settlement != Settlement::Settled =>
@@ -236,7 +258,25 @@ pub fn reconcile(
             state: JobState::Assigned,
             deadline,
             ..
-        } => assigned(local, *deadline, now),
+        } => assigned(local, *deadline, scheduler, intervals, now),
+        Observed::Ahead {
+            state: JobState::Assigned | JobState::Ended(_),
+            ..
+        } => Action::Wait,
+        Observed::Ahead {
+            state,
+            deadline,
+            cancel_requested,
+            started,
+        } => {
+            let open = Open {
+                state: *state,
+                deadline: *deadline,
+                cancel_requested: *cancel_requested,
+                started: *started,
+            };
+            ahead(work(local, open, scheduler, intervals, now))
+        }
         Observed::Open {
             state: JobState::Ended(_),
             ..
@@ -283,15 +323,42 @@ pub fn reconcile(
     }
 }
 
-fn assigned(local: &LocalJob, deadline: BlockNumber, now: Now) -> Action {
+fn assigned(
+    local: &LocalJob,
+    deadline: BlockNumber,
+    scheduler: InScheduler,
+    intervals: &Intervals,
+    now: Now,
+) -> Action {
     if now.block >= deadline {
-        // Too late to accept; the chain passes it on.
-        return Action::Wait;
+        // Too late to accept; the chain passes it on. What was begun on an acceptance that was undone is not ours, and
+        // nobody pays for it.
+        return if local.submission != Submission::None && scheduler.is_alive() {
+            stop(local, intervals, now)
+        } else {
+            Action::Wait
+        };
     }
     match &local.admission {
         None => Action::Admit,
         Some(Admission::Accept) => Action::Accept,
         Some(Admission::Decline(why)) => Action::Decline(*why),
+    }
+}
+
+/// Of what an accepted job needs, what may be done before the acceptance is final: if it is undone, so is this.
+fn ahead(action: Action) -> Action {
+    match action {
+        Action::Stage | Action::Submit | Action::MarkSubmitted | Action::Update(_) => action,
+        _ => Action::Wait,
+    }
+}
+
+/// What can be done for a job while its acceptance is on its way to the chain: it is not sent twice.
+pub fn meanwhile(local: &LocalJob) -> Action {
+    match local.staged || local.end.is_some() {
+        true => Action::Wait,
+        false => Action::Stage,
     }
 }
 

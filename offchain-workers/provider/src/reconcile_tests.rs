@@ -44,6 +44,16 @@ fn late(state: JobState) -> Observed {
     }
 }
 
+/// Assigned for good, and this in a block that may still be replaced.
+fn in_the_tip(state: JobState, cancel_requested: bool) -> Observed {
+    Observed::Ahead {
+        state,
+        deadline: 200,
+        cancel_requested,
+        started: state == JobState::Running,
+    }
+}
+
 fn job() -> LocalJob {
     LocalJob::new(7, 1)
 }
@@ -699,6 +709,96 @@ fn reconcile_should_keep_an_ended_job_when_its_money_has_not_been_moved() {
     assert_eq!(step(&SETTLED, &old, InScheduler::Absent), Action::Clean);
 }
 
+#[test]
+fn reconcile_should_start_a_job_when_its_acceptance_is_included_and_not_yet_final() {
+    use InScheduler::*;
+    let accepted = in_the_tip(JobState::Accepted, false);
+    assert_eq!(step(&accepted, &admitted(), Absent), Action::Stage);
+    assert_eq!(step(&accepted, &staged(), Absent), Action::Submit);
+    let intended = LocalJob {
+        submission: Submission::Intended,
+        ..staged()
+    };
+    assert_eq!(
+        step(&accepted, &intended, Pending),
+        Action::MarkSubmitted,
+        "killed between"
+    );
+    assert_eq!(
+        step(&accepted, &submitted(), Running { since: 9 }),
+        Action::Update(JobProgress::Running(9))
+    );
+    // Whatever cannot be taken back waits until it is final.
+    let running = in_the_tip(JobState::Running, false);
+    for scheduler in [Running { since: 9 }, Ended { since: Some(9) }, Absent] {
+        assert_eq!(step(&running, &submitted(), scheduler), Action::Wait);
+    }
+    assert_eq!(
+        step(&running, &ended(EndReason::Completed), Absent),
+        Action::Wait
+    );
+    // Nor is anything begun that the customer wants to end, or stopped for it.
+    let cancelled = in_the_tip(JobState::Accepted, true);
+    for (local, scheduler) in [
+        (staged(), Absent),
+        (submitted(), Running { since: 9 }),
+        (submitted(), Pending),
+    ] {
+        let action = step(&cancelled, &local, scheduler);
+        assert!(
+            !matches!(action, Action::Submit | Action::Cancel),
+            "{action:?}"
+        );
+    }
+    let gone = in_the_tip(JobState::Ended(EndReason::Cancelled), false);
+    assert_eq!(step(&gone, &staged(), Absent), Action::Wait);
+}
+
+#[test]
+fn reconcile_should_accept_again_or_stop_when_an_acceptance_was_undone() {
+    for scheduler in ALIVE {
+        assert_eq!(
+            step(&open(JobState::Assigned), &submitted(), scheduler),
+            Action::Accept
+        );
+        // Not accepted in time: it is somebody else's, and must not run on unpaid.
+        assert_eq!(
+            step(&late(JobState::Assigned), &submitted(), scheduler),
+            Action::Cancel
+        );
+        let asked = LocalJob {
+            cancelled_at: Some(NOW.moment - 1),
+            ..submitted()
+        };
+        assert_eq!(
+            step(&late(JobState::Assigned), &asked, scheduler),
+            Action::Wait
+        );
+    }
+    for scheduler in [InScheduler::Unknown, InScheduler::Absent] {
+        assert_eq!(
+            step(&late(JobState::Assigned), &submitted(), scheduler),
+            Action::Wait
+        );
+    }
+    assert!(needs_scheduler(
+        &open(JobState::Assigned),
+        Some(&submitted())
+    ));
+    assert!(!needs_scheduler(&open(JobState::Assigned), Some(&staged())));
+}
+
+#[test]
+fn meanwhile_should_stage_when_the_acceptance_is_on_its_way() {
+    assert_eq!(meanwhile(&admitted()), Action::Stage);
+    assert_eq!(meanwhile(&staged()), Action::Wait);
+    let hopeless = LocalJob {
+        end: Some(end_of(EndReason::BadInput)),
+        ..admitted()
+    };
+    assert_eq!(meanwhile(&hopeless), Action::Wait);
+}
+
 /// Over every combination: what must never happen.
 #[test]
 fn no_step_should_be_destructive_on_a_guess() {
@@ -742,6 +842,10 @@ fn no_step_should_be_destructive_on_a_guess() {
                             let observed = states
                                 .iter()
                                 .flat_map(|s| [open(*s), cancelling(*s), late(*s)])
+                                .chain(states.iter().flat_map(|s| {
+                                    [in_the_tip(*s, false), in_the_tip(*s, true)]
+                                }))
+                                .chain([in_the_tip(JobState::Ended(EndReason::Expired), false)])
                                 .chain([SETTLED, Observed::Elsewhere, Observed::Gone])
                                 .chain(UNSETTLED.map(Observed::Ended));
                             for observed in observed {
@@ -769,7 +873,19 @@ fn no_step_should_be_destructive_on_a_guess() {
 fn check(observed: &Observed, local: &LocalJob, scheduler: InScheduler) {
     let action = step(observed, local, scheduler);
     let context = format!("{observed:?} {local:?} {scheduler:?} -> {action:?}");
-    let is_open = matches!(observed, Observed::Open { .. });
+    let is_ahead = matches!(observed, Observed::Ahead { .. });
+    let is_open = matches!(observed, Observed::Open { .. }) || is_ahead;
+    if is_ahead {
+        let undone_with_it = matches!(
+            action,
+            Action::Wait
+                | Action::Stage
+                | Action::Submit
+                | Action::MarkSubmitted
+                | Action::Update(_)
+        );
+        assert!(undone_with_it, "{context}");
+    }
     match &action {
         // Nothing is started that may be there already, and only what was accepted is started.
         Action::Submit => {
@@ -777,10 +893,12 @@ fn check(observed: &Observed, local: &LocalJob, scheduler: InScheduler) {
                 scheduler == InScheduler::Absent && local.submission != Submission::Done,
                 "{context}"
             );
-            assert!(
-                is_open && *observed != open(JobState::Assigned),
-                "{context}"
+            let accepted = !matches!(
+                observed,
+                Observed::Open { state, .. } | Observed::Ahead { state, .. }
+                    if matches!(state, JobState::Assigned | JobState::Ended(_))
             );
+            assert!(is_open && accepted, "{context}");
         }
         Action::Stage => assert!(scheduler == InScheduler::Absent && is_open, "{context}"),
         // Nothing is removed while the chain holds the job open, or while it may be running.

@@ -5,7 +5,7 @@ use crate::{
     policy::{Outside, StepError},
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard},
 };
 use ve_store::{Database, Record};
@@ -14,7 +14,13 @@ use virtengine_primitives::{AgreementId, ClusterId};
 const KIND: &str = "provider-job";
 const PAGE: u32 = 500;
 
-type Cache = BTreeMap<AgreementId, Record<LocalJob>>;
+/// A record, and the version of it that the database has.
+struct Kept {
+    version: u64,
+    job: LocalJob,
+}
+
+type Cache = BTreeMap<AgreementId, Kept>;
 
 /// Records of jobs. Clones share them. The database belongs to this process alone, so what is in memory is what is on
 /// disk.
@@ -37,10 +43,10 @@ impl Records {
             let page: Vec<Record<LocalJob>> = database.list(KIND, &after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = last.id.clone();
-            cache.extend(
-                page.into_iter()
-                    .map(|record| (record.value.agreement, record)),
-            );
+            cache.extend(page.into_iter().map(|record| {
+                let (version, job) = (record.version, record.value);
+                (job.agreement, Kept { version, job })
+            }));
         }
         Ok(Self {
             database,
@@ -55,49 +61,67 @@ impl Records {
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Records of a cluster's jobs, in order of number.
-    pub fn of_cluster(&self, cluster: ClusterId) -> Vec<LocalJob> {
-        self.cache()
-            .values()
-            .filter(|r| r.value.cluster == cluster)
-            .map(|r| r.value.clone())
-            .collect()
+    /// The cluster of every job with a record.
+    pub(crate) fn clusters(&self) -> HashMap<AgreementId, ClusterId> {
+        let cache = self.cache();
+        let of = cache.iter().map(|(id, kept)| (*id, kept.job.cluster));
+        of.collect()
+    }
+
+    /// Number of records by phase.
+    pub(crate) fn phases(&self) -> HashMap<&'static str, i64> {
+        let mut phases = HashMap::new();
+        for kept in self.cache().values() {
+            *phases.entry(kept.job.phase()).or_default() += 1;
+        }
+        phases
+    }
+
+    /// Looks at the record of a job, without a copy.
+    pub(crate) fn with<T>(
+        &self,
+        agreement: AgreementId,
+        look: impl FnOnce(Option<&LocalJob>) -> T,
+    ) -> T {
+        look(self.cache().get(&agreement).map(|kept| &kept.job))
     }
 
     /// The record of a job.
     pub fn get(&self, agreement: AgreementId) -> Option<LocalJob> {
-        self.cache().get(&agreement).map(|r| r.value.clone())
+        self.with(agreement, |job| job.cloned())
     }
 
     /// Writes a record; it is on disk when this returns. One job has one writer at a time.
     pub async fn put(&self, job: &LocalJob) -> Result<(), StepError> {
-        let known = self.cache().get(&job.agreement).cloned();
+        let id = id_of(job.agreement);
+        let known = self.cache().get(&job.agreement).map(|kept| kept.version);
         let written = match known {
-            Some(mut record) => {
-                record.value = job.clone();
-                self.database
-                    .update(KIND, &mut record)
-                    .await
-                    .map(|()| record)
+            Some(version) => {
+                let mut record = Record {
+                    id,
+                    version,
+                    updated: 0,
+                    value: job.clone(),
+                };
+                let updated = self.database.update(KIND, &mut record).await;
+                updated.map(|()| record)
             }
-            None => self.database.insert(KIND, &id_of(job.agreement), job).await,
+            None => self.database.insert(KIND, &id, job).await,
         };
         let record = written.map_err(StepError::unanswered(Outside::Store))?;
-        self.cache().insert(job.agreement, record);
+        let (version, job) = (record.version, record.value);
+        self.cache().insert(job.agreement, Kept { version, job });
         Ok(())
     }
 
     /// Removes a record.
     pub async fn remove(&self, agreement: AgreementId) -> Result<(), StepError> {
-        let known = self
-            .cache()
-            .get(&agreement)
-            .map(|r| (r.id.clone(), r.version));
-        let Some((id, version)) = known else {
+        let known = self.cache().get(&agreement).map(|kept| kept.version);
+        let Some(version) = known else {
             return Ok(());
         };
         self.database
-            .remove(KIND, &id, version)
+            .remove(KIND, &id_of(agreement), version)
             .await
             .map_err(StepError::unanswered(Outside::Store))?;
         self.cache().remove(&agreement);
@@ -136,7 +160,9 @@ mod tests {
             .unwrap();
         assert!(records.get(3).unwrap().staged);
         assert_eq!(records.get(4), None);
-        assert_eq!(records.of_cluster(0).len(), 10);
-        assert_eq!(records.of_cluster(1).len(), 1_189);
+        let clusters = records.clusters();
+        let of = |cluster| clusters.values().filter(|c| **c == cluster).count();
+        assert_eq!((of(0), of(1)), (10, 1_189));
+        assert_eq!(records.phases()["new"], 1_198);
     }
 }

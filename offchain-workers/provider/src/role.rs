@@ -1,118 +1,87 @@
-//! The loop: read the finalised chain, the records and the schedulers; decide one step per job; do it; again.
+//! The loop: bring what is known of all jobs to the finalised chain, ask the schedulers; decide one step per job; do it;
+//! again.
 //!
 //! Steps of different jobs run side by side, steps of one job one after the other: a job with a step under way is left
-//! out until that step has ended. Calls to the chain are gathered from all jobs into batches.
+//! out until that step has ended. Calls to the chain are gathered from all jobs into batches. A round costs what has
+//! changed: the decision itself is a pure function and is made for every job, out of what is known.
 
 use crate::{
+    calls::Calls,
     context::{now_ms, Context},
-    local::LocalJob,
+    local::{LocalJob, Submission},
     policy::{on_error, Outside, StepError, Verdict},
-    reconcile::{needs_scheduler, reconcile, Action, InScheduler, Now, Observed, Settlement},
-    view::{Batch, ChainJob, Snapshot},
+    reconcile::{meanwhile, needs_scheduler, reconcile, Action, InScheduler, Now, Observed},
+    view::{Batch, Snapshot},
+    watch::{Seen, Watch},
 };
 use futures::{stream, FutureExt, StreamExt};
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     panic::AssertUnwindSafe,
-    sync::Arc,
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        Arc,
+    },
     time::{Duration, Instant},
 };
-use tokio::{sync::watch, task::JoinSet};
-use virtengine_primitives::{
-    hpc::{JobProgress, JobState, MAX_BATCH},
-    AgreementId, ClusterId, Moment,
+use tokio::{
+    sync::{watch, Notify},
+    task::JoinSet,
 };
+use ve_slurm::SchedulerJobId;
+use virtengine_primitives::{hpc::JobState, AgreementId, BlockNumber, ClusterId};
 
 /// Pause after something happened, so that what happens at the same time is decided together.
 const GATHER: Duration = Duration::from_millis(15);
-/// Jobs whose scheduler is asked at the same time.
+/// Jobs about which somebody is asked at the same time.
 const LOOKS: usize = 32;
-/// Between two looks at the money of an ended job: a small part of the shortest time that a chain gives to answer a
-/// dispute.
-const LOOK_AT_MONEY: Duration = Duration::from_secs(3);
 /// After this long without another failure a job's failures are forgotten.
 const FORGIVEN: Duration = Duration::from_secs(600);
 
 /// What a finished task says of each of its jobs.
-type Done = Vec<(AgreementId, Result<(), StepError>)>;
+struct Done {
+    /// The calls that it sent; `None` if it was a step.
+    calls: Option<Sent>,
+    results: Vec<(AgreementId, Result<(), StepError>)>,
+}
+
+/// What kind of calls a task sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    /// Acceptances, beside which steps of the same jobs may be under way.
+    Accept,
+    Other,
+}
 
 /// The provider role.
 pub struct Role {
     context: Arc<Context>,
     tasks: JoinSet<Done>,
-    /// Jobs with a step under way.
+    /// How many of the tasks send calls.
+    sending: usize,
+    watch: Watch,
+    /// Jobs with a step or a call under way.
     busy: HashSet<AgreementId>,
+    /// Jobs whose acceptance is on its way, and whether it has been in a block.
+    accepting: HashMap<AgreementId, Arc<AtomicBool>>,
+    /// Told when calls are in a block.
+    included: Arc<Notify>,
     /// Jobs whose last steps failed: how many in a row, and when to look again.
     failing: HashMap<AgreementId, (u32, Instant)>,
-    /// Ended jobs whose money has not been moved yet: when to look at it again.
-    unsettled: HashMap<AgreementId, Instant>,
-    /// Ended jobs whose money has been moved: only their retention counts.
-    settled: HashSet<AgreementId>,
     failed_rounds: u32,
+    /// Why nothing could be written the last time that a step had to: a full disk, most of the time.
+    unwritable: Option<String>,
+    /// The block whose time was last read.
+    block: Option<BlockNumber>,
+    /// Where the last round stopped handing out steps: the next one begins behind it.
+    turn: AgreementId,
 }
 
-/// A job with all that is needed to decide on it.
-struct Candidate {
+/// What was decided on a job.
+struct Decision {
     id: AgreementId,
-    cluster: ClusterId,
-    observed: Observed,
-    job: Option<ChainJob>,
-    local: Option<LocalJob>,
-}
-
-/// Calls gathered in one round.
-#[derive(Default)]
-struct Calls {
-    accept: Vec<AgreementId>,
-    decline: Vec<(AgreementId, virtengine_primitives::hpc::DeclineReason)>,
-    update: Vec<(AgreementId, JobProgress)>,
-    report: Vec<(AgreementId, virtengine_primitives::billing::UsageReport)>,
-    complete: Vec<(AgreementId, virtengine_primitives::hpc::JobEnd)>,
-    open_evidence: Vec<(AgreementId, sp_core::H256)>,
-}
-
-impl Calls {
-    fn into_batches(self) -> Vec<Batch> {
-        fn chunks<T: Clone>(
-            items: Vec<T>,
-            batch: fn(Vec<T>) -> Batch,
-        ) -> impl Iterator<Item = Batch> {
-            let chunks: Vec<_> = items
-                .chunks(MAX_BATCH as usize)
-                .map(|c| batch(c.to_vec()))
-                .collect();
-            chunks.into_iter()
-        }
-        chunks(self.accept, Batch::Accept)
-            .chain(chunks(self.decline, Batch::Decline))
-            .chain(chunks(self.update, Batch::Update))
-            .chain(chunks(self.report, Batch::Report))
-            .chain(chunks(self.complete, Batch::Complete))
-            .chain(chunks(self.open_evidence, Batch::OpenEvidence))
-            .collect()
-    }
-}
-
-/// What the chain says about a job of a cluster of ours. Where the money of an ended one stands is not known yet.
-pub(crate) fn observe(cluster: ClusterId, job: Option<&ChainJob>) -> Observed {
-    match job {
-        None => Observed::Gone,
-        Some(job) if job.ended_at.is_some() || matches!(job.state, JobState::Ended(_)) => {
-            Observed::Ended(if job.assignment.cluster == cluster {
-                Settlement::Unknown
-            } else {
-                // It ended at somebody else's, who answers for it.
-                Settlement::Settled
-            })
-        }
-        Some(job) if job.assignment.cluster != cluster => Observed::Elsewhere,
-        Some(job) => Observed::Open {
-            state: job.state,
-            deadline: job.deadline,
-            cancel_requested: job.cancel_by.is_some(),
-            started: job.started_at.is_some(),
-        },
-    }
+    seen: Seen,
+    action: Action,
 }
 
 impl Role {
@@ -121,11 +90,16 @@ impl Role {
         Self {
             context: Arc::new(context),
             tasks: JoinSet::new(),
+            sending: 0,
+            watch: Watch::default(),
             busy: HashSet::new(),
+            accepting: HashMap::new(),
+            included: Arc::default(),
             failing: HashMap::new(),
-            unsettled: HashMap::new(),
-            settled: HashSet::new(),
             failed_rounds: 0,
+            unwritable: None,
+            block: None,
+            turn: 0,
         }
     }
 
@@ -137,8 +111,17 @@ impl Role {
             let pause = match self.round().await {
                 Ok(()) => {
                     self.failed_rounds = 0;
-                    self.context.metrics.healthy.set(1);
-                    self.context.health.good();
+                    match &self.unwritable {
+                        None => {
+                            self.context.metrics.healthy.set(1);
+                            self.context.health.good();
+                        }
+                        // Everything can be decided and nothing can be done.
+                        Some(problem) => {
+                            self.context.metrics.healthy.set(0);
+                            self.context.health.bad(problem.clone());
+                        }
+                    }
                     self.context.settings.poll
                 }
                 Err(error) => {
@@ -171,11 +154,15 @@ impl Role {
     /// Waits for a step that ended, news of the chain, or `pause`.
     async fn wait(&mut self, pause: Duration, only_time: bool) {
         let chain = self.context.chain.clone();
+        let included = self.included.clone();
         let news = async {
             if only_time {
                 tokio::time::sleep(pause).await;
             } else {
-                chain.wait(pause).await;
+                tokio::select! {
+                    () = chain.wait(pause) => {}
+                    () = included.notified() => {}
+                }
             }
         };
         let soonest = self.failing.values().map(|(_, at)| *at).min();
@@ -218,14 +205,35 @@ impl Role {
             Ok(done) => done,
             Err(error) => return tracing::error!(%error, "a step was cancelled"),
         };
-        for (job, result) in done {
-            self.busy.remove(&job);
+        if done.calls.is_some() {
+            self.sending = self.sending.saturating_sub(1);
+        }
+        for (job, result) in done.results {
+            if done.calls == Some(Sent::Accept) {
+                self.accepting.remove(&job);
+            } else {
+                self.busy.remove(&job);
+            }
+            if done.calls.is_some() || result.is_err() {
+                // What the chain says of it may have changed, or was not what we thought.
+                self.watch.look_again(job);
+            }
             match result {
                 Ok(()) => {
                     self.failing.remove(&job);
+                    if done.calls.is_none() {
+                        self.unwritable = None;
+                    }
                 }
                 Err(error) => {
                     self.note(Some(job), &error);
+                    if let StepError::Unanswered {
+                        outside: Outside::Store | Outside::Disk,
+                        ..
+                    } = &error
+                    {
+                        self.unwritable = Some(error.to_string());
+                    }
                     let failures = self.failing.get(&job).map_or(0, |(n, _)| *n);
                     // What is hopeless was recorded as the job's end by the step itself.
                     let pause = match on_error(&error, failures, rand::random()) {
@@ -242,128 +250,46 @@ impl Role {
     /// One look at everything.
     async fn round(&mut self) -> Result<(), StepError> {
         let context = self.context.clone();
-        let snapshot = context
-            .chain
-            .snapshot()
-            .await
-            .map_err(StepError::unanswered(Outside::Chain))?;
-        let block_time = snapshot
-            .timestamp()
-            .await
-            .map_err(StepError::unanswered(Outside::Chain))?;
+        let snapshot = context.chain.snapshot().await;
+        let snapshot = snapshot.map_err(StepError::unanswered(Outside::Chain))?;
         let now = Now {
             block: snapshot.number(),
             moment: now_ms(),
         };
-        context.metrics.finalized_block.set(now.block.into());
-        let lag = now.moment.saturating_sub(block_time) / 1000;
-        context
-            .metrics
-            .chain_lag
-            .set(i64::try_from(lag).unwrap_or(i64::MAX));
-
-        let mut phases: HashMap<&str, i64> = HashMap::new();
-        let mut candidates = Vec::new();
-        for cluster in &context.settings.clusters {
-            let open = snapshot
-                .open_jobs(cluster.id)
-                .await
-                .map_err(StepError::unanswered(Outside::Chain))?;
-            let mut open: BTreeMap<_, _> = open.into_iter().collect();
-            for local in context.records.of_cluster(cluster.id) {
-                *phases.entry(local.phase()).or_default() += 1;
-                let id = local.agreement;
-                let job = open.remove(&id);
-                if !self.is_due(&local, job.is_some(), now.moment) {
-                    continue;
-                }
-                let job = match job {
-                    Some(job) => Some(job),
-                    None => snapshot
-                        .job(id)
-                        .await
-                        .map_err(StepError::unanswered(Outside::Chain))?,
-                };
-                let observed = observe(cluster.id, job.as_ref());
-                candidates.push(Candidate {
-                    id,
-                    cluster: cluster.id,
-                    observed,
-                    job,
-                    local: Some(local),
-                });
-            }
-            for (id, job) in open {
-                if self.is_free(id) {
-                    let observed = observe(cluster.id, Some(&job));
-                    candidates.push(Candidate {
-                        id,
-                        cluster: cluster.id,
-                        observed,
-                        job: Some(job),
-                        local: None,
-                    });
-                }
-            }
+        if self.block != Some(now.block) {
+            let block_time = snapshot.timestamp().await;
+            let block_time = block_time.map_err(StepError::unanswered(Outside::Chain))?;
+            let lag = now.moment.saturating_sub(block_time) / 1000;
+            let lag = i64::try_from(lag).unwrap_or(i64::MAX);
+            context.metrics.chain_lag.set(lag);
+            context.metrics.finalized_block.set(now.block.into());
+            self.block = Some(now.block);
         }
+        self.watch.refresh(&context, &*snapshot).await?;
+        let phases = context.records.phases();
         for phase in LocalJob::PHASES {
-            context
-                .metrics
-                .jobs
-                .with_label_values(&[phase])
-                .set(phases.get(phase).copied().unwrap_or(0));
+            let count = phases.get(phase).copied().unwrap_or(0);
+            context.metrics.jobs.with_label_values(&[phase]).set(count);
         }
         self.failing
             .retain(|_, (_, until)| until.elapsed() < FORGIVEN);
 
-        let looked: Vec<(Candidate, InScheduler)> = stream::iter(candidates)
-            .map(|mut candidate| {
-                let (context, snapshot) = (context.clone(), snapshot.clone());
-                async move {
-                    if candidate.observed == Observed::Ended(Settlement::Unknown) {
-                        let settlement = context.settlement_known(&*snapshot, candidate.id).await;
-                        candidate.observed = Observed::Ended(settlement);
-                    }
-                    let look = match &candidate.local {
-                        Some(local) if needs_scheduler(&candidate.observed, Some(local)) => {
-                            context
-                                .look(candidate.cluster, local, candidate.job.as_ref())
-                                .await
-                        }
-                        _ => InScheduler::Unknown,
-                    };
-                    (candidate, look)
-                }
-            })
-            .buffer_unordered(LOOKS)
-            .collect()
-            .await;
-
+        let ahead = self.look_ahead().await?;
+        let looks = self.look_at_schedulers(&ahead).await;
+        let mut decisions = self.decide(&ahead, &looks, now);
+        // Whoever found no room the last time comes first now; logs wait for everything else.
+        let turn = self.turn;
+        decisions.sort_by_key(|d| (d.action == Action::Log, d.id <= turn, d.id));
         let mut calls = Calls::default();
-        for (candidate, look) in looked {
-            let action = reconcile(
-                &candidate.observed,
-                candidate.local.as_ref(),
-                look,
-                &context.settings.intervals,
-                now,
-            );
-            if action != Action::Wait {
-                tracing::debug!(job = candidate.id, action = action.name(), ?look, "decided");
+        for Decision { id, seen, action } in decisions {
+            tracing::debug!(job = id, action = action.name(), "decided");
+            if let Some(step) = calls.take(id, action, seen.accepted_at) {
+                self.begin(id, seen.cluster, step, &snapshot);
             }
-            self.rest(&candidate, &action);
-            self.begin(candidate, action, &snapshot, &mut calls);
         }
-        for batch in calls.into_batches() {
-            let context = context.clone();
-            self.busy.extend(batch.jobs());
-            self.tasks.spawn(async move {
-                let jobs = batch.jobs();
-                let sent = AssertUnwindSafe(context.send(batch)).catch_unwind().await;
-                sent.unwrap_or_else(|_| {
-                    jobs.into_iter().map(|job| (job, Err(panicked()))).collect()
-                })
-            });
+        let batches: Vec<_> = calls.into_batches(self.sending).collect();
+        for batch in batches {
+            self.send(batch);
         }
         Ok(())
     }
@@ -376,88 +302,204 @@ impl Role {
                 .is_none_or(|(_, until)| *until <= Instant::now())
     }
 
-    /// Whether to look at a recorded job in this round. An end is final: from then on only its money is looked at, now
-    /// and then, because it may be disputed; and once that has been moved, nothing until its directory may go.
-    fn is_due(&self, local: &LocalJob, is_open: bool, now: Moment) -> bool {
-        let id = local.agreement;
-        let rests = local.retired_at.is_some_and(|at| {
-            if self.settled.contains(&id) {
-                now < at.saturating_add(self.context.settings.intervals.retention)
-            } else {
-                self.unsettled
-                    .get(&id)
-                    .is_some_and(|at| *at > Instant::now())
+    /// What the best chain adds to jobs that are to be accepted, or whose acceptance is in a block that is not final.
+    async fn look_ahead(&self) -> Result<HashMap<AgreementId, Seen>, StepError> {
+        let records = &self.context.records;
+        let wanted: Vec<(AgreementId, ClusterId)> = self
+            .watch
+            .all()
+            .filter(|(id, seen)| {
+                let assigned = matches!(
+                    seen.observed,
+                    Observed::Open {
+                        state: JobState::Assigned,
+                        ..
+                    }
+                );
+                let included = self.accepting.get(id);
+                assigned
+                    && self.is_free(*id)
+                    && included.is_none_or(|i| i.load(Ordering::SeqCst))
+                    && records.with(*id, |local| local.is_some_and(LocalJob::is_admitted))
+            })
+            .map(|(id, seen)| (id, seen.cluster))
+            .collect();
+        if wanted.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let tip = self.context.chain.tip().await;
+        let tip = tip.map_err(StepError::unanswered(Outside::Chain))?;
+        let looked: Vec<_> = stream::iter(wanted)
+            .map(|(id, cluster)| {
+                let tip = tip.clone();
+                async move {
+                    let job = tip.job(id).await;
+                    let job = job.map_err(StepError::unanswered(Outside::Chain))?;
+                    Ok((id, Seen::ahead(cluster, job.as_ref())))
+                }
+            })
+            .buffer_unordered(LOOKS)
+            .collect()
+            .await;
+        let mut ahead = HashMap::new();
+        for looked in looked {
+            if let (id, Some(seen)) = looked? {
+                ahead.insert(id, seen);
             }
-        });
-        self.is_free(id) && (is_open || !rests)
+        }
+        Ok(ahead)
     }
 
-    /// Remembers when to look again at an ended job for which there is nothing to do now.
-    fn rest(&mut self, candidate: &Candidate, action: &Action) {
-        let retired = matches!(&candidate.local, Some(local) if local.retired_at.is_some());
-        self.unsettled.remove(&candidate.id);
-        self.settled.remove(&candidate.id);
-        if !retired || *action != Action::Wait {
-            return;
+    /// What the schedulers say of every job for which it matters; each is asked once for all that it has a name for.
+    async fn look_at_schedulers(
+        &self,
+        ahead: &HashMap<AgreementId, Seen>,
+    ) -> HashMap<AgreementId, InScheduler> {
+        let context = &*self.context;
+        let mut named: HashMap<ClusterId, Vec<(AgreementId, Seen, SchedulerJobId)>> =
+            HashMap::new();
+        let mut unnamed = Vec::new();
+        for (id, seen) in self.watch.all().filter(|(id, _)| self.is_free(*id)) {
+            let seen = *ahead.get(&id).unwrap_or(seen);
+            context.records.with(id, |local| {
+                let Some(local) = local.filter(|l| needs_scheduler(&seen.observed, Some(l))) else {
+                    return;
+                };
+                match &local.scheduler_job {
+                    Some(name) if local.submission == Submission::Done => {
+                        let of_cluster = named.entry(seen.cluster).or_default();
+                        of_cluster.push((id, seen, name.clone()));
+                    }
+                    _ => unnamed.push((id, seen, local.clone())),
+                }
+            });
         }
-        if matches!(
-            candidate.observed,
-            Observed::Ended(Settlement::Settled) | Observed::Gone
-        ) {
-            self.settled.insert(candidate.id);
-        } else {
-            let again = Instant::now() + LOOK_AT_MONEY;
-            self.unsettled.insert(candidate.id, again);
+        let mut looks = HashMap::new();
+        for (cluster, jobs) in named {
+            let Some(cluster) = context.settings.cluster(cluster) else {
+                continue;
+            };
+            let names: Vec<_> = jobs.iter().map(|(_, _, name)| name.clone()).collect();
+            let statuses = cluster.scheduler.statuses(&names).await;
+            let understood = stream::iter(jobs.into_iter().zip(statuses))
+                .map(|((id, seen, name), status)| async move {
+                    let started = seen.started_at;
+                    let look = context
+                        .understand(cluster, &name, true, started, status)
+                        .await;
+                    (id, look)
+                })
+                .buffer_unordered(LOOKS);
+            looks.extend(understood.collect::<Vec<_>>().await);
         }
+        let found = stream::iter(unnamed)
+            .map(|(id, seen, local)| async move {
+                let look = context.look(seen.cluster, &local, seen.started_at).await;
+                (id, look)
+            })
+            .buffer_unordered(LOOKS);
+        looks.extend(found.collect::<Vec<_>>().await);
+        looks
     }
 
+    /// What is to be done now, of all that is not under way.
+    fn decide(
+        &mut self,
+        ahead: &HashMap<AgreementId, Seen>,
+        looks: &HashMap<AgreementId, InScheduler>,
+        now: Now,
+    ) -> Vec<Decision> {
+        let context = self.context.clone();
+        let intervals = &context.settings.intervals;
+        let mut decisions = Vec::new();
+        let mut over = Vec::new();
+        for (id, seen) in self.watch.all() {
+            if !self.is_free(id) {
+                continue;
+            }
+            let seen = *ahead.get(&id).unwrap_or(seen);
+            let look = looks.get(&id).copied().unwrap_or(InScheduler::Unknown);
+            let action = context.records.with(id, |local| {
+                let action = reconcile(&seen.observed, local, look, intervals, now);
+                match (&action, local) {
+                    (Action::Accept, Some(local)) if self.accepting.contains_key(&id) => {
+                        meanwhile(local)
+                    }
+                    (_, None) if !matches!(seen.observed, Observed::Open { .. }) => {
+                        over.push(id);
+                        action
+                    }
+                    _ => action,
+                }
+            });
+            if action != Action::Wait {
+                decisions.push(Decision { id, seen, action });
+            }
+        }
+        // Cleared away, or never ours: forgotten, unless another cluster of ours has it.
+        for id in over {
+            self.watch.look_again(id);
+        }
+        decisions
+    }
+
+    /// Begins a step, if there is room.
     fn begin(
         &mut self,
-        candidate: Candidate,
-        action: Action,
+        id: AgreementId,
+        cluster: ClusterId,
+        step: Action,
         snapshot: &Arc<dyn Snapshot>,
-        calls: &mut Calls,
     ) {
-        let id = candidate.id;
-        match action {
-            Action::Wait => return,
-            Action::Accept => return calls.accept.push(id),
-            Action::Decline(reason) => return calls.decline.push((id, reason)),
-            Action::Update(progress) => {
-                // The chain refuses a start before the acceptance; clocks of machines differ by a little.
-                let accepted = candidate
-                    .job
-                    .as_ref()
-                    .and_then(|j| j.accepted_at)
-                    .unwrap_or_default();
-                let progress = match progress {
-                    JobProgress::Running(at) => JobProgress::Running(at.max(accepted)),
-                    other => other,
-                };
-                return calls.update.push((id, progress));
-            }
-            Action::Report(report) => return calls.report.push((id, report)),
-            Action::Complete(end) => return calls.complete.push((id, end)),
-            Action::OpenEvidence(hash) => return calls.open_evidence.push((id, hash)),
-            _ => {}
-        }
-        if self.tasks.len() >= self.context.settings.parallel {
-            // Its turn comes when a step has ended.
+        // Its turn comes when a step has ended.
+        let steps = self.tasks.len().saturating_sub(self.sending);
+        if steps >= self.context.settings.parallel {
             return;
         }
+        self.turn = id;
         self.busy.insert(id);
         let (context, snapshot) = (self.context.clone(), snapshot.clone());
         self.tasks.spawn(async move {
-            let Candidate {
-                cluster,
-                job,
-                local,
-                ..
-            } = candidate;
-            let local = local.unwrap_or_else(|| LocalJob::new(id, cluster));
             let step =
-                AssertUnwindSafe(context.perform(action, job, local, snapshot)).catch_unwind();
-            vec![(id, step.await.unwrap_or_else(|_| Err(panicked())))]
+                AssertUnwindSafe(context.perform(step, id, cluster, snapshot)).catch_unwind();
+            Done {
+                calls: None,
+                results: vec![(id, step.await.unwrap_or_else(|_| Err(panicked())))],
+            }
+        });
+    }
+
+    /// Sends a batch.
+    fn send(&mut self, batch: Batch) {
+        let context = self.context.clone();
+        let jobs = batch.jobs();
+        let seen = Arc::new(AtomicBool::new(false));
+        let sent = match batch {
+            Batch::Accept(_) => {
+                let all = jobs.iter().map(|job| (*job, seen.clone()));
+                self.accepting.extend(all);
+                Sent::Accept
+            }
+            _ => {
+                self.busy.extend(jobs.iter().copied());
+                Sent::Other
+            }
+        };
+        self.sending += 1;
+        let notify = self.included.clone();
+        self.tasks.spawn(async move {
+            let included = || {
+                seen.store(true, Ordering::SeqCst);
+                notify.notify_one();
+            };
+            let results = AssertUnwindSafe(context.send(batch, &included)).catch_unwind();
+            let results = results.await.unwrap_or_else(|_| {
+                jobs.into_iter().map(|job| (job, Err(panicked()))).collect()
+            });
+            Done {
+                calls: Some(sent),
+                results,
+            }
         });
     }
 }
@@ -468,111 +510,5 @@ fn panicked() -> StepError {
     StepError::Unanswered {
         outside: Outside::Store,
         reason,
-    }
-}
-
-impl Context {
-    /// Sends a batch and records what follows from its outcome.
-    async fn send(&self, batch: Batch) -> Done {
-        let (name, jobs) = (batch.name(), batch.jobs());
-        self.passed(match &batch {
-            Batch::Accept(_) | Batch::Decline(_) => "accept-before-send",
-            Batch::Update(_) => "update-before-send",
-            Batch::Report(_) => "report-before-send",
-            Batch::Complete(_) => "complete-before-send",
-            Batch::OpenEvidence(_) => "dispute-before-send",
-        });
-        let outcome = self.chain.send(batch.clone()).await;
-        self.passed(match &batch {
-            Batch::Accept(_) | Batch::Decline(_) => "accept-after-send",
-            Batch::Update(_) => "update-after-send",
-            Batch::Report(_) => "report-after-send",
-            Batch::Complete(_) => "complete-after-send",
-            Batch::OpenEvidence(_) => "dispute-after-send",
-        });
-        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        let outcomes = match outcome {
-            Ok(outcomes) if outcomes.len() == jobs.len() => outcomes,
-            other => {
-                self.metrics
-                    .calls_failed
-                    .with_label_values(&[name])
-                    .inc_by(count(jobs.len()));
-                let reason = match other {
-                    Err(error) => error.to_string(),
-                    Ok(_) => "it told of another number of jobs than it was sent".into(),
-                };
-                let unanswered = || StepError::Unanswered {
-                    outside: Outside::Chain,
-                    reason: reason.clone(),
-                };
-                return jobs
-                    .into_iter()
-                    .map(|job| (job, Err(unanswered())))
-                    .collect();
-            }
-        };
-        let done = outcomes.iter().filter(|o| o.is_ok()).count();
-        self.metrics
-            .calls_submitted
-            .with_label_values(&[name])
-            .inc_by(count(done));
-        self.metrics
-            .calls_failed
-            .with_label_values(&[name])
-            .inc_by(count(outcomes.len() - done));
-        let mut results = Vec::new();
-        for (job, outcome) in jobs.into_iter().zip(outcomes) {
-            let mut result =
-                outcome.map_err(|reason| StepError::Refused(format!("{name}: {reason}")));
-            if let Batch::Report(_) = batch {
-                // On chain or refused for good: either way this report is not sent again. What is due after it is
-                // computed from what the chain then has.
-                if result.is_ok() {
-                    self.metrics.usage_reports.inc();
-                }
-                if let Err(error) = self.forget_report(job).await {
-                    result = Err(error);
-                }
-            }
-            if let Batch::OpenEvidence(_) = batch {
-                // Whether it is to be answered again (it was refused, or there is another dispute) the chain says.
-                if let Err(error) = self.forget_opening(job).await {
-                    result = Err(error);
-                }
-            }
-            tracing::info!(job, call = name, ok = result.is_ok(), "sent");
-            results.push((job, result));
-        }
-        results
-    }
-
-    /// Where the money of an ended job stands; unknown if the chain does not say.
-    async fn settlement_known(&self, snapshot: &dyn Snapshot, job: AgreementId) -> Settlement {
-        self.settlement(snapshot, job)
-            .await
-            .unwrap_or_else(|error| {
-                let who = [Outside::Chain.name()];
-                self.metrics.unanswered.with_label_values(&who).inc();
-                tracing::warn!(job, %error, "the chain was asked about the money of an ended job");
-                Settlement::Unknown
-            })
-    }
-
-    async fn forget_opening(&self, job: AgreementId) -> Result<(), StepError> {
-        let Some(mut local) = self.records.get(job) else {
-            return Ok(());
-        };
-        local.opening = None;
-        self.records.put(&local).await
-    }
-
-    async fn forget_report(&self, job: AgreementId) -> Result<(), StepError> {
-        let Some(mut local) = self.records.get(job) else {
-            return Ok(());
-        };
-        local.outgoing = None;
-        local.reported_at = Some(now_ms());
-        self.records.put(&local).await
     }
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use sp_core::{crypto::AccountId32, H256};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use ve_chain::ChainError;
 use virtengine_primitives::{
     billing::{Agreement, Dispute, PricePlan, UsageReport},
@@ -60,6 +60,9 @@ impl Batch {
 /// The outcome of each item of a batch, in order: done, or the runtime's words.
 pub type Outcomes = Vec<Result<(), String>>;
 
+/// Jobs that something happened to, each with the cluster that it was given to meanwhile, if it was.
+pub type News = BTreeMap<AgreementId, Option<ClusterId>>;
+
 /// The chain, as the role sees it.
 #[async_trait]
 pub trait ChainView: Send + Sync + 'static {
@@ -69,21 +72,33 @@ pub trait ChainView: Send + Sync + 'static {
     async fn wait(&self, at_most: Duration);
     /// The latest finalised block, to read from.
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, ChainError>;
-    /// Sends a batch and waits until its outcome is final. On `Err` nothing is known about it.
-    async fn send(&self, batch: Batch) -> Result<Outcomes, ChainError>;
+    /// The tip of the best chain, which may still be replaced: good only for what can be undone.
+    async fn tip(&self) -> Result<Arc<dyn Snapshot>, ChainError>;
+    /// Sends a batch and waits until its outcome is final. `included` is told each time when it comes into a block of
+    /// the best chain. On `Err` nothing is known about it.
+    async fn send(
+        &self,
+        batch: Batch,
+        included: &(dyn Fn() + Send + Sync),
+    ) -> Result<Outcomes, ChainError>;
 }
 
-/// Answers that are all taken at one finalised block.
+/// Answers that are all taken at one block.
 #[async_trait]
 pub trait Snapshot: Send + Sync {
     /// Height of the block.
     fn number(&self) -> BlockNumber;
     /// Time of the block.
     async fn timestamp(&self) -> Result<Moment, ChainError>;
-    /// Everything that is assigned to a cluster and has not ended.
+    /// What happened to jobs in the blocks after `since`, this one included. `None` if that cannot be told, because it
+    /// was too long ago. Only says where to look: what is true is read at the block.
+    async fn news(&self, since: BlockNumber) -> Result<Option<News>, ChainError>;
+    /// One page, at most [`PAGE`](virtengine_primitives::apis::PAGE), of what is assigned to a cluster and has not
+    /// ended, in order of number.
     async fn open_jobs(
         &self,
         cluster: ClusterId,
+        after: Option<AgreementId>,
     ) -> Result<Vec<(AgreementId, ChainJob)>, ChainError>;
     /// A job.
     async fn job(&self, id: AgreementId) -> Result<Option<ChainJob>, ChainError>;

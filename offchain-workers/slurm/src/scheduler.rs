@@ -71,6 +71,16 @@ pub trait Scheduler: Send + Sync {
     /// Where a job stands.
     async fn status(&self, id: &SchedulerJobId) -> Status;
 
+    /// Where several jobs stand, one answer for each, in order. Says what asking for each would say; an implementation
+    /// asks its sources once for all of them if it can.
+    async fn statuses(&self, ids: &[SchedulerJobId]) -> Vec<Status> {
+        let mut all = Vec::with_capacity(ids.len());
+        for id in ids {
+            all.push(self.status(id).await);
+        }
+        all
+    }
+
     /// Asks for the end of a job. Idempotent; returns as soon as the wish is durable, not when the job has ended: read
     /// `status` for that. A job that has already ended keeps its end. Tasks never started are not started any more.
     async fn cancel(&self, id: &SchedulerJobId) -> Result<(), QueryError>;

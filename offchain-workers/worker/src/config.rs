@@ -439,8 +439,9 @@ fn provider(check: &Checker<'_>, raw: RawProvider) -> Result<Provider, ConfigErr
         });
     }
     if let Some(parallel) = &raw.parallel {
-        let message = "provider.parallel: must be between 1 and 1024";
-        check.ensure(parallel, (1..=1024).contains(parallel.get_ref()), message)?;
+        // Each may hold one thread that waits for another one, of 512.
+        let message = "provider.parallel: must be between 1 and 200";
+        check.ensure(parallel, (1..=200).contains(parallel.get_ref()), message)?;
     }
     Ok(Provider {
         clusters,

@@ -171,6 +171,29 @@ async fn report_standing(chain: &Chain, keys: &WorkerKeys, settings: &Settings) 
     }
 }
 
+/// Sees to it that a store serves one chain. Jobs are known by their numbers, and every chain counts from the beginning:
+/// job 7 of another chain must not be taken for this one's.
+async fn claim(database: &Database, genesis: &str) -> Result<(), Failure> {
+    let broken = |error: ve_store::Error| {
+        runtime_error(anyhow::Error::from(error).context("store.path"))
+    };
+    let known = database.get::<String>("worker", "genesis").await;
+    match known.map_err(broken)? {
+        Some(known) if known.value == genesis => Ok(()),
+        Some(known) => Err(config_error(anyhow::anyhow!(
+            "store.path: {} belongs to the chain with genesis {}, and the node serves {genesis}; name another file, \
+             or the node of that chain",
+            database.path().display(),
+            known.value
+        ))),
+        None => {
+            let genesis = genesis.to_owned();
+            let inserted = database.insert("worker", "genesis", &genesis).await;
+            inserted.map(|_| ()).map_err(broken)
+        }
+    }
+}
+
 /// What a configuration names, opened. Nothing outside this machine was asked.
 pub struct Opened {
     settings: Settings,
@@ -216,11 +239,14 @@ pub async fn run(
     let bound = serve(config.listen, served).await.map_err(runtime_error)?;
     tracing::info!(%bound, "metrics and health are served");
 
-    let records = async { Records::load(Database::open(&config.store).await?).await };
-    let records = records.await.context("store.path").map_err(runtime_error)?;
+    let database = Database::open(&config.store).await;
+    let database = database.context("store.path").map_err(runtime_error)?;
+    let records = Records::load(database.clone()).await;
+    let records = records.context("store.path").map_err(runtime_error)?;
     let Some(chain) = connect(&config, &health, stop.clone()).await? else {
         return Ok(());
     };
+    claim(&database, &format!("{:?}", chain.genesis())).await?;
     tracing::info!(genesis = ?chain.genesis(), account = %keys.signer.account(), "connected");
     let Opened {
         settings,
@@ -243,4 +269,23 @@ pub async fn run(
     Role::new(context).run(stop).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn claim_should_refuse_when_the_store_belongs_to_another_chain() {
+        let database = Database::in_memory().await.unwrap();
+        for _ in 0..2 {
+            assert!(claim(&database, "0xaa").await.is_ok());
+        }
+        let Err(Failure { code, error }) = claim(&database, "0xbb").await else {
+            panic!("another chain's jobs were taken for these");
+        };
+        assert_eq!(code, crate::exit::CONFIG);
+        let message = error.to_string();
+        assert!(message.contains("0xaa") && message.contains("name another file"), "{message}");
+    }
 }

@@ -2,6 +2,10 @@
 
 #[path = "life/chain.rs"]
 mod chain;
+#[path = "life/acceptance.rs"]
+mod acceptance;
+#[path = "life/disk.rs"]
+mod disk;
 #[path = "life/kill.rs"]
 mod kill;
 #[path = "life/world.rs"]

@@ -26,18 +26,19 @@ impl Step<'_> {
     /// Checks everything that can be checked before the acceptance, and records the answer.
     pub(crate) async fn admit(&self, local: &mut LocalJob) -> Result<(), StepError> {
         let answer = match self.check_room().await? {
-            Some((reason, why)) => Err((reason, why)),
+            Some(reason) => Err(reason),
             None => match self.read_payload().await? {
                 Payload::Ready(_) => Ok(()),
-                Payload::Refused(reason, why) => Err((reason, why)),
+                Payload::Refused(reason, _) => Err(reason),
                 // It may still be on its way; if it never comes, the acceptance time runs out and costs nothing.
                 Payload::Missing => return Err(missing()),
             },
         };
         local.admission = Some(match answer {
             Ok(()) => Admission::Accept,
-            Err((reason, why)) => {
-                tracing::info!(job = self.id, ?reason, why, "declined");
+            Err(reason) => {
+                // Why may quote the payload, which is the customer's.
+                tracing::info!(job = self.id, ?reason, "declined");
                 Admission::Decline(reason)
             }
         });
@@ -47,30 +48,22 @@ impl Step<'_> {
     }
 
     /// Why the job cannot be taken whatever it runs.
-    async fn check_room(&self) -> Result<Option<(DeclineReason, String)>, StepError> {
+    async fn check_room(&self) -> Result<Option<DeclineReason>, StepError> {
         let request = &self.job.request;
         let cluster = self.snapshot.cluster(self.cluster.id).await;
         let Some(cluster) = cluster.map_err(StepError::unanswered(Outside::Chain))? else {
-            return Ok(Some((
-                DeclineReason::Maintenance,
-                "the cluster is not registered any more".into(),
-            )));
+            // It is not registered any more.
+            return Ok(Some(DeclineReason::Maintenance));
         };
         let partition = cluster
             .spec
             .partitions
             .get(usize::from(self.job.assignment.partition));
         if !partition.is_some_and(|p| p.fits(&request.resources, request.walltime)) {
-            return Ok(Some((
-                DeclineReason::NoCapacity,
-                "it does not fit the partition any more".into(),
-            )));
+            return Ok(Some(DeclineReason::NoCapacity));
         }
         if self.snapshot.number() >= self.job.start_by {
-            return Ok(Some((
-                DeclineReason::TooLittleTime,
-                "it cannot be running in time".into(),
-            )));
+            return Ok(Some(DeclineReason::TooLittleTime));
         }
         Ok(None)
     }

@@ -1,7 +1,7 @@
 //! Inputs: fetched, checked, opened into the job's private directory.
 
 use crate::{
-    beneath::private_directory,
+    beneath::{private_directory, rename_surely},
     context::{now_ms, Step},
     library::Input,
     local::LocalJob,
@@ -202,6 +202,6 @@ impl Opened {
         }
         self.file.write_all(&self.out)?;
         self.file.sync_all()?;
-        Ok(std::fs::rename(partial, target)?)
+        Ok(rename_surely(partial, target)?)
     }
 }

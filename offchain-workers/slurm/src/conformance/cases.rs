@@ -490,3 +490,47 @@ pub(super) async fn refusals(bed: &dyn Bed) -> Outcome {
     ensure!(found == Lookup::Absent, "something was created: {found:?}");
     Ok(())
 }
+
+pub(super) async fn statuses(bed: &dyn Bed) -> Outcome {
+    let client = bed.client().await;
+    let (ended, running) = (job(bed, "exit 3")?, job(bed, "touch runs; sleep 60")?);
+    let ended_id = client.submit(&ended).await?;
+    wait_end(&*client, &ended_id, bed.patience()).await?;
+    let running_id = client.submit(&running).await?;
+    wait_file(&running.work_dir.join("runs"), bed.patience()).await?;
+    let ids = [
+        running_id.clone(),
+        bed.unknown_id(),
+        ended_id.clone(),
+        running_id.clone(),
+    ];
+    // Twice: an answer that was kept is the same answer.
+    for _ in 0..2 {
+        let all = client.statuses(&ids).await;
+        ensure!(all.len() == ids.len(), "{} answers", all.len());
+        for (id, status) in ids.iter().zip(&all) {
+            let alone = client.status(id).await;
+            ensure!(*status == alone, "{id}: {status:?}, alone {alone:?}");
+        }
+        ensure!(
+            matches!(all[0], Status::Running { .. })
+                && all[1] == Status::Absent
+                && all[2] == Status::Ended(EndState::Failed { exit_code: 3 }),
+            "{all:?}"
+        );
+    }
+    client.cancel(&running_id).await?;
+    wait_end(&*client, &running_id, bed.patience()).await?;
+    let all = client.statuses(&ids).await;
+    ensure!(
+        all[0] == Status::Ended(EndState::Cancelled) && all[3] == all[0],
+        "a change was not seen: {all:?}"
+    );
+    client.forget(&ended_id).await?;
+    let all = client.statuses(&ids).await;
+    ensure!(
+        all[2] == Status::Absent,
+        "a forgotten job is still there: {all:?}"
+    );
+    Ok(())
+}

@@ -107,11 +107,13 @@ pub enum Case {
     Forget,
     /// A request that makes no sense is refused, and nothing is created.
     Refusals,
+    /// Asked about many jobs at once, a scheduler says of each what it says when asked about it alone.
+    Statuses,
 }
 
 impl Case {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Accounting,
         Self::FailingExitCode,
         Self::Find,
@@ -132,6 +134,7 @@ impl Case {
         Self::ScriptCopy,
         Self::Forget,
         Self::Refusals,
+        Self::Statuses,
     ];
 
     /// Its name, as in the source.
@@ -179,6 +182,7 @@ pub async fn check(bed: &dyn Bed, case: Case) -> Result<(), Failure> {
         Case::ScriptCopy => cases::script_copy(bed).await,
         Case::Forget => cases::forget(bed).await,
         Case::Refusals => cases::refusals(bed).await,
+        Case::Statuses => cases::statuses(bed).await,
     }
 }
 

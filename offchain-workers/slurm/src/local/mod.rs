@@ -19,6 +19,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod dir;
+mod glance;
 mod judge;
 pub(crate) mod processes;
 mod queue;
@@ -193,7 +194,7 @@ impl Scheduler for LocalScheduler {
         let spec = spec.clone();
         self.blocking(move |state| {
             let id = state.submit(&spec)?;
-            state.tick();
+            state.advance();
             Ok(id)
         })
         .await
@@ -212,6 +213,13 @@ impl Scheduler for LocalScheduler {
         self.blocking(move |state| state.status(&id))
             .await
             .unwrap_or_else(Status::Unknown)
+    }
+
+    async fn statuses(&self, ids: &[SchedulerJobId]) -> Vec<Status> {
+        let (ids, all) = (ids.to_vec(), ids.len());
+        self.blocking(move |state| state.statuses(&ids))
+            .await
+            .unwrap_or_else(|reason| vec![Status::Unknown(reason); all])
     }
 
     async fn cancel(&self, id: &SchedulerJobId) -> Result<(), QueryError> {

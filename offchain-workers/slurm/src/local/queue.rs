@@ -7,21 +7,8 @@ use std::{
 };
 
 use super::{
-    dir::JobDir,
-    judge::{judge, Phase},
-    records::{JobRecord, ShimCommand},
-    steps::Step,
-    Capacity,
+    dir::JobDir, glance::Glances, judge::Phase, records::ShimCommand, steps::Step, Capacity,
 };
-
-/// Processors and memory that a job holds while it runs.
-fn held(record: &JobRecord) -> (u64, u64) {
-    let parallel = u64::from(record.parallel);
-    (
-        u64::from(record.spec.cpus).saturating_mul(parallel),
-        record.spec.memory_mib.saturating_mul(parallel),
-    )
-}
 
 /// Tasks of a job that can run at once on the whole machine; 0 if not even one fits.
 pub(crate) fn parallel(capacity: &Capacity, cpus: u32, memory_mib: u64, tasks: u32) -> u32 {
@@ -37,6 +24,7 @@ pub(crate) fn parallel(capacity: &Capacity, cpus: u32, memory_mib: u64, tasks: u
 /// A job whose records cannot be read is left alone: the others go on. Returns what went wrong, for `health`.
 pub(crate) fn advance(
     jobs: &[JobDir],
+    glances: &Glances,
     cluster: &str,
     capacity: &Capacity,
     shim: &ShimCommand,
@@ -45,25 +33,23 @@ pub(crate) fn advance(
     let (mut cpus, mut memory) = (u64::from(capacity.cpus), capacity.memory_mib);
     let mut waiting = Vec::new();
     for dir in jobs {
-        match judge(dir, cluster) {
+        match glances.at(dir, cluster) {
             Ok(None) => {}
-            Ok(Some(judged)) => match judged.phase {
-                Phase::Waiting { attempt } => waiting.push((dir, judged.record, attempt)),
+            Ok(Some((glance, _))) => match glance.phase {
+                Phase::Waiting { attempt } => waiting.push((dir, glance, attempt)),
                 Phase::Starting | Phase::Running { .. } => {
-                    let (c, m) = held(&judged.record);
-                    cpus = cpus.saturating_sub(c);
-                    memory = memory.saturating_sub(m);
+                    cpus = cpus.saturating_sub(glance.cpus);
+                    memory = memory.saturating_sub(glance.memory_mib);
                 }
                 Phase::Ended(_) => {}
             },
             Err(error) => trouble.push(format!("job {}: {error}", dir.handle())),
         }
     }
-    waiting.sort_by(|(a, ra, _), (b, rb, _)| {
-        (ra.submitted, a.handle()).cmp(&(rb.submitted, b.handle()))
-    });
-    for (dir, record, attempt) in waiting {
-        let (c, m) = held(&record);
+    glances.keep(jobs);
+    waiting.sort_by_cached_key(|(dir, glance, _)| (glance.submitted, dir.handle()));
+    for (dir, glance, attempt) in waiting {
+        let (c, m) = (glance.cpus, glance.memory_mib);
         if c > cpus || m > memory {
             break;
         }

@@ -14,6 +14,7 @@ use std::{
 use super::{
     clock,
     dir::{lock_within, read_json, sync_dir, try_lock, write_whole, JobDir},
+    glance::Glances,
     judge::{self, Judged, Phase},
     processes, queue,
     records::{CancelRequest, JobRecord, Marker, LAYOUT},
@@ -37,6 +38,10 @@ const GONE: &str = ".gone-";
 const SUBMIT_PATIENCE: Duration = Duration::from_secs(20);
 /// Statuses within this time share one look at the queue.
 const TICK_EVERY: Duration = Duration::from_millis(50);
+/// Looks at a long queue take at most one part in so many of the time.
+const TICK_SHARE: u32 = 10;
+/// A look at a short queue takes at most this, and may be taken at any time.
+const TICK_SHORT: Duration = Duration::from_millis(5);
 /// How long `forget` waits for the shim of an ended job to be gone.
 const SHIM_EXIT_PATIENCE: Duration = Duration::from_secs(2);
 /// Largest script.
@@ -49,7 +54,9 @@ pub(super) struct State {
     config: LocalConfig,
     observer: Observer,
     marker: Marker,
-    last_tick: Mutex<Option<Instant>>,
+    /// When the queue was last looked at, and how long that took.
+    last_tick: Mutex<Option<(Instant, Duration)>>,
+    glances: Glances,
     /// What the last look at the queue ran into.
     trouble: Mutex<Vec<String>>,
     counter: AtomicU64,
@@ -84,6 +91,7 @@ impl State {
             observer,
             marker,
             last_tick: Mutex::new(None),
+            glances: Glances::default(),
             trouble: Mutex::new(Vec::new()),
             counter: AtomicU64::new(0),
         })
@@ -128,11 +136,20 @@ impl State {
     }
 
     fn judge(&self, handle: &str) -> Result<Option<(JobDir, Judged)>, String> {
+        self.look(handle, |dir| judge::judge(dir, &self.config.cluster))
+    }
+
+    /// Asks about a job that exists; `Ok(None)` only if it certainly does not.
+    fn look<T>(
+        &self,
+        handle: &str,
+        ask: impl FnOnce(&JobDir) -> io::Result<Option<T>>,
+    ) -> Result<Option<(JobDir, T)>, String> {
         let Some(dir) = self.existing(handle)? else {
             return Ok(None);
         };
-        match judge::judge(&dir, &self.config.cluster) {
-            Ok(Some(judged)) => Ok(Some((dir, judged))),
+        match ask(&dir) {
+            Ok(Some(answer)) => Ok(Some((dir, answer))),
             // The directory is there, its record is not: forgotten between two looks, or damaged.
             Ok(None) => match self.existing(handle)? {
                 None => Ok(None),
@@ -297,20 +314,45 @@ impl State {
     }
 
     pub fn status(&self, id: &SchedulerJobId) -> Status {
-        self.tick_if_due();
-        let (dir, judged) = match self.judge(&id.0) {
-            Ok(Some(found)) => found,
-            Ok(None) => return Status::Absent,
-            Err(reason) => return Status::Unknown(reason),
-        };
-        match judged.phase {
-            Phase::Waiting { .. } | Phase::Starting => Status::Queued,
-            Phase::Ended(state) => Status::Ended(state),
-            Phase::Running { attempt } => match since(&dir, &judged.record, attempt) {
-                Ok(since) => Status::Running { since },
-                Err(error) => Status::Unknown(error.to_string()),
-            },
+        self.tick_if_due(TICK_EVERY);
+        match self.look(&id.0, |dir| self.glance(dir)) {
+            Ok(Some((_, status))) => status,
+            Ok(None) => Status::Absent,
+            Err(reason) => Status::Unknown(reason),
         }
+    }
+
+    /// The same for many: whether this is still the directory that was opened is asked once for all that are there.
+    pub fn statuses(&self, ids: &[SchedulerJobId]) -> Vec<Status> {
+        self.tick_if_due(TICK_EVERY);
+        if let Err(reason) = self.present() {
+            return vec![Status::Unknown(reason); ids.len()];
+        }
+        ids.iter()
+            .map(|id| {
+                let known = is_handle(&id.0).then(|| self.glance(&self.job(&id.0)));
+                match known {
+                    Some(Ok(Some(status))) => status,
+                    _ => self.status(id),
+                }
+            })
+            .collect()
+    }
+
+    fn glance(&self, dir: &JobDir) -> io::Result<Option<Status>> {
+        let Some((glance, record)) = self.glances.at(dir, &self.config.cluster)? else {
+            return Ok(None);
+        };
+        Ok(Some(match (glance.phase, record) {
+            (Phase::Waiting { .. } | Phase::Starting, _) => Status::Queued,
+            (Phase::Ended(state), _) => Status::Ended(state),
+            (Phase::Running { attempt }, Some(record)) => Status::Running {
+                since: since(dir, &record, attempt)?,
+            },
+            (Phase::Running { .. }, None) => {
+                return Err(io::Error::other("a running job was not read"))
+            }
+        }))
     }
 
     pub fn cancel(&self, id: &SchedulerJobId) -> Result<(), QueryError> {
@@ -328,7 +370,7 @@ impl State {
         .map_err(unknown)?;
         (self.observer)(Step::CancelPersisted).map_err(unknown)?;
         // A waiting job ends here and now, which may let the next one start.
-        self.tick();
+        self.advance();
         Ok(())
     }
 
@@ -398,9 +440,16 @@ impl State {
         }
     }
 
-    fn tick_if_due(&self) {
+    /// Looks at the queue unless that was done within `every`, or takes too large a part of the time.
+    fn tick_if_due(&self, every: Duration) {
         let due = match self.last_tick.lock() {
-            Ok(last) => last.is_none_or(|at| at.elapsed() >= TICK_EVERY),
+            Ok(last) => last.is_none_or(|(at, took)| {
+                let share = match took {
+                    took if took <= TICK_SHORT => Duration::ZERO,
+                    took => took.saturating_mul(TICK_SHARE),
+                };
+                at.elapsed() >= every.max(share)
+            }),
             Err(_) => true,
         };
         if due {
@@ -408,15 +457,21 @@ impl State {
         }
     }
 
+    /// A job was submitted or ended: what fits now is started, at once if the queue is short.
+    pub fn advance(&self) {
+        self.tick_if_due(Duration::ZERO);
+    }
+
     /// Starts what fits. If another client is at it, that is good enough.
     pub fn tick(&self) {
+        let begun = Instant::now();
         let trouble = match self.try_tick() {
             Ok(Some(trouble)) => trouble,
             Ok(None) => return,
             Err(reason) => vec![reason],
         };
         if let Ok(mut last) = self.last_tick.lock() {
-            *last = Some(Instant::now());
+            *last = Some((Instant::now(), begun.elapsed()));
         }
         if let Ok(mut slot) = self.trouble.lock() {
             *slot = trouble;
@@ -438,6 +493,7 @@ impl State {
         }
         Ok(Some(queue::advance(
             &jobs,
+            &self.glances,
             &self.config.cluster,
             &self.config.capacity,
             &self.config.shim,

@@ -3,6 +3,7 @@
 mod artifacts;
 mod child;
 mod crash;
+mod full;
 mod outbox;
 mod records;
 

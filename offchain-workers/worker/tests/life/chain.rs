@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 use ve_chain::ChainError;
-use ve_provider::{now_ms, Batch, ChainJob, ChainView, Outcomes, Snapshot};
+use ve_provider::{now_ms, Batch, ChainJob, ChainView, News, Outcomes, Snapshot};
 use virtengine_primitives::{
     billing::*,
     blake2_256,
@@ -23,6 +23,8 @@ use virtengine_primitives::{
 
 pub const GENESIS: [u8; 32] = [0xa5; 32];
 pub const CLUSTER: ClusterId = 3;
+/// Another cluster of the same provider.
+pub const OTHER_CLUSTER: ClusterId = 4;
 /// Milliseconds of a block.
 const BLOCK: u64 = 200;
 
@@ -43,6 +45,12 @@ pub struct State {
     pub template: H256,
     /// Successful and refused items: call, job, outcome.
     pub calls: Vec<(String, AgreementId, Result<(), String>)>,
+    /// In which block each acceptance is.
+    pub accepted_in: BTreeMap<AgreementId, BlockNumber>,
+    /// Blocks until an acceptance is final. Everything else is at once, which asks no less of the worker.
+    pub finality: BlockNumber,
+    /// Acceptances are refused.
+    pub refusing: bool,
     /// Until when nobody is answered.
     pub silent_until: Moment,
 }
@@ -148,7 +156,7 @@ impl State {
         if job.ended_at.is_some() {
             return Err("AlreadyEnded".into());
         }
-        if job.assignment.cluster != CLUSTER {
+        if ![CLUSTER, OTHER_CLUSTER].contains(&job.assignment.cluster) {
             return Err("NotYourJob".into());
         }
         if block >= job.deadline {
@@ -158,13 +166,40 @@ impl State {
     }
 
     fn accept(&mut self, id: AgreementId) -> Result<(), String> {
+        let (block, refusing) = (self.block(), self.refusing);
         let job = self.own(id)?;
         if job.state != JobState::Assigned {
             return Err("AlreadyAccepted".into());
         }
+        if refusing {
+            return Err("BondTooLow".into());
+        }
         job.state = JobState::Accepted;
         job.accepted_at = Some(now_ms());
+        self.accepted_in.insert(id, block);
         Ok(())
+    }
+
+    /// Replaces the block with a job's acceptance by one without it.
+    pub fn undo_acceptance(&mut self, id: AgreementId) {
+        let job = self.jobs.get_mut(&id).unwrap();
+        undo_acceptance(job);
+        self.accepted_in.remove(&id);
+        let agreement = self.agreements.get_mut(&id).unwrap();
+        agreement.started_at = None;
+        agreement.state = AgreementState::Open;
+    }
+
+    /// What is final of this.
+    fn finalized(mut self) -> Self {
+        let block = self.block();
+        for (id, job) in &mut self.jobs {
+            let accepted = self.accepted_in.get(id);
+            if accepted.is_some_and(|at| at + self.finality > block) && job.ended_at.is_none() {
+                undo_acceptance(job);
+            }
+        }
+        self
     }
 
     fn decline(&mut self, id: AgreementId) -> Result<(), String> {
@@ -332,6 +367,13 @@ impl State {
     }
 }
 
+fn undo_acceptance(job: &mut ChainJob) {
+    job.state = JobState::Assigned;
+    job.deadline = job.start_by;
+    job.accepted_at = None;
+    job.started_at = None;
+}
+
 #[async_trait]
 impl ChainView for FileChain {
     fn genesis(&self) -> H256 {
@@ -343,14 +385,37 @@ impl ChainView for FileChain {
     }
 
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, ChainError> {
+        Ok(Arc::new(FileSnapshot(self.reachable()?.finalized())))
+    }
+
+    async fn tip(&self) -> Result<Arc<dyn Snapshot>, ChainError> {
         Ok(Arc::new(FileSnapshot(self.reachable()?)))
     }
 
-    async fn send(&self, batch: Batch) -> Result<Outcomes, ChainError> {
+    async fn send(
+        &self,
+        batch: Batch,
+        included: &(dyn Fn() + Send + Sync),
+    ) -> Result<Outcomes, ChainError> {
         self.reachable()?;
-        // Inclusion and finality take a while.
         tokio::time::sleep(Duration::from_millis(BLOCK)).await;
-        Ok(self.change(|state| state.apply(&batch)))
+        let outcomes = self.change(|state| state.apply(&batch));
+        included();
+        let finality = u64::from(self.read().finality);
+        tokio::time::sleep(Duration::from_millis(BLOCK * finality)).await;
+        let state = self.read();
+        let undone = |(job, outcome): (AgreementId, &Result<(), String>)| {
+            outcome.is_ok() && !state.accepted_in.contains_key(&job)
+        };
+        if matches!(batch, Batch::Accept(_))
+            && batch.jobs().into_iter().zip(&outcomes).any(undone)
+        {
+            return Err(ChainError::NotIncluded {
+                what: "Hpc.accept_many".into(),
+                valid_before: state.block(),
+            });
+        }
+        Ok(outcomes)
     }
 }
 
@@ -364,16 +429,26 @@ impl Snapshot for FileSnapshot {
     async fn timestamp(&self) -> Result<Moment, ChainError> {
         Ok(now_ms())
     }
+    async fn news(&self, _: BlockNumber) -> Result<Option<News>, ChainError> {
+        // Something may have happened to any of them.
+        let all = self.0.jobs.iter();
+        Ok(Some(
+            all.map(|(id, job)| (*id, Some(job.assignment.cluster)))
+                .collect(),
+        ))
+    }
     async fn open_jobs(
         &self,
         cluster: ClusterId,
+        after: Option<AgreementId>,
     ) -> Result<Vec<(AgreementId, ChainJob)>, ChainError> {
-        let open = self
-            .0
-            .jobs
-            .iter()
-            .filter(|(_, j)| j.ended_at.is_none() && j.assignment.cluster == cluster);
-        Ok(open.map(|(id, job)| (*id, job.clone())).collect())
+        let open = self.0.jobs.iter().filter(|(id, j)| {
+            j.ended_at.is_none() && j.assignment.cluster == cluster && after < Some(**id)
+        });
+        let page = open.map(|(id, job)| (*id, job.clone()));
+        Ok(page
+            .take(virtengine_primitives::apis::PAGE as usize)
+            .collect())
     }
     async fn job(&self, id: AgreementId) -> Result<Option<ChainJob>, ChainError> {
         Ok(self.0.jobs.get(&id).cloned())

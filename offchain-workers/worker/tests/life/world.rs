@@ -1,6 +1,6 @@
 //! A provider's whole world in a directory: chain, artifacts, scheduler, library, keys, one customer.
 
-use crate::chain::{FileChain, State, CLUSTER, GENESIS};
+use crate::chain::{FileChain, State, CLUSTER, GENESIS, OTHER_CLUSTER};
 use prometheus::Registry;
 use sp_core::{crypto::AccountId32, H256};
 use std::{
@@ -28,6 +28,10 @@ pub const ARBITER: [u8; 32] = [8; 32];
 pub struct World {
     pub root: PathBuf,
     pub chain: FileChain,
+    /// The worker's database.
+    pub store: PathBuf,
+    /// What `/healthz` would say.
+    pub health: Health,
 }
 
 /// What is asked for.
@@ -72,6 +76,8 @@ impl World {
         Self {
             root: root.to_owned(),
             chain: FileChain(root.to_owned()),
+            store: root.join("worker.db"),
+            health: Health::default(),
         }
     }
 
@@ -136,12 +142,13 @@ impl World {
             },
             template,
             calls: Vec::new(),
+            accepted_in: Default::default(),
+            finality: 3,
+            refusing: false,
             silent_until: 0,
         };
-        Self {
-            root: root.to_owned(),
-            chain: FileChain::create(root, &state),
-        }
+        FileChain::create(root, &state);
+        Self::at(root)
     }
 
     pub fn artifacts(&self) -> ve_store::Artifacts {
@@ -149,8 +156,12 @@ impl World {
     }
 
     pub fn scheduler(&self) -> LocalScheduler {
+        self.scheduler_in("scheduler")
+    }
+
+    fn scheduler_in(&self, folder: &str) -> LocalScheduler {
         let program = env!("CARGO_BIN_EXE_virtengine-worker");
-        let mut config = LocalConfig::new(self.root.join("scheduler"), program);
+        let mut config = LocalConfig::new(self.root.join(folder), program);
         config.kill_grace = Duration::from_secs(1);
         config.capacity.cpus = 64;
         LocalScheduler::open(config).unwrap()
@@ -279,14 +290,22 @@ impl World {
     pub async fn role(&self, observer: Observer) -> Role {
         let registry = Registry::new();
         let metrics = Metrics::register(&registry).unwrap();
+        let cluster = |id, work_dir: &str, scheduler| ClusterSettings {
+            id,
+            work_dir: self.root.join(work_dir),
+            scheduler: Arc::new(scheduler),
+            custom_scripts: false,
+            partitions: false,
+        };
         let settings = Settings {
-            clusters: vec![ClusterSettings {
-                id: CLUSTER,
-                work_dir: self.root.join("jobs"),
-                scheduler: Arc::new(self.scheduler()),
-                custom_scripts: false,
-                partitions: false,
-            }],
+            clusters: vec![
+                cluster(CLUSTER, "jobs", self.scheduler()),
+                cluster(
+                    OTHER_CLUSTER,
+                    "other-jobs",
+                    self.scheduler_in("other-scheduler"),
+                ),
+            ],
             intervals: Intervals {
                 report: 400,
                 log: 200,
@@ -299,7 +318,7 @@ impl World {
             drain: Duration::from_secs(5),
             job_path: "/usr/bin:/bin".into(),
         };
-        let database = Database::open(&self.root.join("worker.db")).await.unwrap();
+        let database = Database::open(&self.store).await.unwrap();
         let context = Context {
             chain: Arc::new(self.chain.clone()),
             records: Records::load(database).await.unwrap(),
@@ -308,7 +327,7 @@ impl World {
             secret: secret(&self.root.join("worker.key")),
             settings,
             metrics,
-            health: Health::default(),
+            health: self.health.clone(),
             observer,
         };
         Role::new(context)

@@ -1,0 +1,196 @@
+//! Calls to the chain: gathered from all jobs into batches, and what follows from their outcomes.
+
+use crate::{
+    context::{now_ms, Context},
+    policy::{Outside, StepError},
+    reconcile::{Action, Settlement},
+    view::{Batch, Snapshot},
+};
+use sp_core::H256;
+use virtengine_primitives::{
+    billing::UsageReport,
+    hpc::{DeclineReason, JobEnd, JobProgress, MAX_BATCH},
+    AgreementId, Moment,
+};
+
+/// Most batches on their way at once. What finds no room is decided again when one has arrived.
+const BATCHES: usize = 16;
+
+/// Calls gathered in one round, by what waits least well.
+#[derive(Default)]
+pub(crate) struct Calls {
+    open_evidence: Vec<(AgreementId, H256)>,
+    complete: Vec<(AgreementId, JobEnd)>,
+    report: Vec<(AgreementId, UsageReport)>,
+    update: Vec<(AgreementId, JobProgress)>,
+    accept: Vec<AgreementId>,
+    decline: Vec<(AgreementId, DeclineReason)>,
+}
+
+impl Calls {
+    /// Takes an action that is a call; gives every other one back. `accepted_at`: when the job was accepted.
+    pub(crate) fn take(
+        &mut self,
+        id: AgreementId,
+        action: Action,
+        accepted_at: Option<Moment>,
+    ) -> Option<Action> {
+        match action {
+            Action::Accept => self.accept.push(id),
+            Action::Decline(reason) => self.decline.push((id, reason)),
+            Action::Update(progress) => {
+                // The chain refuses a start before the acceptance; clocks of machines differ by a little.
+                let progress = match progress {
+                    JobProgress::Running(at) => {
+                        JobProgress::Running(at.max(accepted_at.unwrap_or_default()))
+                    }
+                    other => other,
+                };
+                self.update.push((id, progress));
+            }
+            Action::Report(report) => self.report.push((id, report)),
+            Action::Complete(end) => self.complete.push((id, end)),
+            Action::OpenEvidence(hash) => self.open_evidence.push((id, hash)),
+            step => return Some(step),
+        }
+        None
+    }
+
+    /// As batches, when `on_their_way` are already.
+    pub(crate) fn into_batches(self, on_their_way: usize) -> impl Iterator<Item = Batch> {
+        fn chunks<T: Clone>(
+            items: &[T],
+            batch: fn(Vec<T>) -> Batch,
+        ) -> impl Iterator<Item = Batch> + use<'_, T> {
+            items
+                .chunks(MAX_BATCH as usize)
+                .map(move |c| batch(c.to_vec()))
+        }
+        let batches: Vec<_> = chunks(&self.open_evidence, Batch::OpenEvidence)
+            .chain(chunks(&self.complete, Batch::Complete))
+            .chain(chunks(&self.report, Batch::Report))
+            .chain(chunks(&self.update, Batch::Update))
+            .chain(chunks(&self.accept, Batch::Accept))
+            .chain(chunks(&self.decline, Batch::Decline))
+            .take(BATCHES.saturating_sub(on_their_way))
+            .collect();
+        batches.into_iter()
+    }
+}
+
+impl Context {
+    /// Sends a batch and records what follows from its outcome.
+    pub(crate) async fn send(
+        &self,
+        batch: Batch,
+        included: &(dyn Fn() + Send + Sync),
+    ) -> Vec<(AgreementId, Result<(), StepError>)> {
+        let (name, jobs) = (batch.name(), batch.jobs());
+        self.passed(match &batch {
+            Batch::Accept(_) | Batch::Decline(_) => "accept-before-send",
+            Batch::Update(_) => "update-before-send",
+            Batch::Report(_) => "report-before-send",
+            Batch::Complete(_) => "complete-before-send",
+            Batch::OpenEvidence(_) => "dispute-before-send",
+        });
+        let is_acceptance = matches!(batch, Batch::Accept(_));
+        let told = || {
+            if is_acceptance {
+                self.passed("accept-included");
+            }
+            included();
+        };
+        let outcome = self.chain.send(batch.clone(), &told).await;
+        self.passed(match &batch {
+            Batch::Accept(_) | Batch::Decline(_) => "accept-after-send",
+            Batch::Update(_) => "update-after-send",
+            Batch::Report(_) => "report-after-send",
+            Batch::Complete(_) => "complete-after-send",
+            Batch::OpenEvidence(_) => "dispute-after-send",
+        });
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        let outcomes = match outcome {
+            Ok(outcomes) if outcomes.len() == jobs.len() => outcomes,
+            other => {
+                self.metrics
+                    .calls_failed
+                    .with_label_values(&[name])
+                    .inc_by(count(jobs.len()));
+                let reason = match other {
+                    Err(error) => error.to_string(),
+                    Ok(_) => "it told of another number of jobs than it was sent".into(),
+                };
+                let unanswered = || StepError::Unanswered {
+                    outside: Outside::Chain,
+                    reason: reason.clone(),
+                };
+                return jobs
+                    .into_iter()
+                    .map(|job| (job, Err(unanswered())))
+                    .collect();
+            }
+        };
+        let done = outcomes.iter().filter(|o| o.is_ok()).count();
+        self.metrics
+            .calls_submitted
+            .with_label_values(&[name])
+            .inc_by(count(done));
+        self.metrics
+            .calls_failed
+            .with_label_values(&[name])
+            .inc_by(count(outcomes.len() - done));
+        let mut results = Vec::new();
+        for (job, outcome) in jobs.into_iter().zip(outcomes) {
+            let mut result =
+                outcome.map_err(|reason| StepError::Refused(format!("{name}: {reason}")));
+            if let Batch::Report(_) = batch {
+                // On chain or refused for good: either way this report is not sent again. What is due after it is
+                // computed from what the chain then has.
+                if result.is_ok() {
+                    self.metrics.usage_reports.inc();
+                }
+                if let Err(error) = self.forget_report(job).await {
+                    result = Err(error);
+                }
+            }
+            if let Batch::OpenEvidence(_) = batch {
+                // Whether it is to be answered again (it was refused, or there is another dispute) the chain says.
+                if let Err(error) = self.forget_opening(job).await {
+                    result = Err(error);
+                }
+            }
+            tracing::info!(job, call = name, ok = result.is_ok(), "sent");
+            results.push((job, result));
+        }
+        results
+    }
+
+    /// Where the money of an ended job stands; unknown if the chain does not say.
+    pub(crate) async fn settlement_known(&self, snapshot: &dyn Snapshot, job: AgreementId) -> Settlement {
+        self.settlement(snapshot, job)
+            .await
+            .unwrap_or_else(|error| {
+                let who = [Outside::Chain.name()];
+                self.metrics.unanswered.with_label_values(&who).inc();
+                tracing::warn!(job, %error, "the chain was asked about the money of an ended job");
+                Settlement::Unknown
+            })
+    }
+
+    async fn forget_opening(&self, job: AgreementId) -> Result<(), StepError> {
+        let Some(mut local) = self.records.get(job) else {
+            return Ok(());
+        };
+        local.opening = None;
+        self.records.put(&local).await
+    }
+
+    async fn forget_report(&self, job: AgreementId) -> Result<(), StepError> {
+        let Some(mut local) = self.records.get(job) else {
+            return Ok(());
+        };
+        local.outgoing = None;
+        local.reported_at = Some(now_ms());
+        self.records.put(&local).await
+    }
+}
