@@ -7,6 +7,8 @@ use std::fmt;
 
 /// Longest text value in characters, whatever the schema says.
 const MAX_TEXT: usize = 4096;
+/// Longest name of a parameter.
+const MAX_NAME: usize = 64;
 /// Most bytes of all parameters as JSON. Each value is also an environment variable, of which a process gets
 /// about 128 KiB apiece.
 const MAX_JSON: usize = 64 << 10;
@@ -126,7 +128,7 @@ pub fn safe_file_name(name: &str) -> Result<(), ParameterError> {
 
 /// Whether a name can be a parameter's: it becomes part of a shell variable's name.
 pub(crate) fn is_parameter_name(name: &str) -> bool {
-    name.len() <= 64
+    name.len() <= MAX_NAME
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name
             .bytes()
@@ -283,8 +285,12 @@ pub(crate) fn unspeakable(map: &Map<String, Value>) -> Vec<ParameterError> {
     errors
 }
 
-/// The known name that is nearest to `name`, if any is near.
+/// The known name that is nearest to `name`, if any is near. Nothing is near a name longer than names may be, which a
+/// stranger may send by the megabyte.
 fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> Option<&'a String> {
+    if name.len() > MAX_NAME {
+        return None;
+    }
     let distance = |other: &str| {
         let mut row: Vec<usize> = (0..=other.chars().count()).collect();
         for (i, a) in name.chars().enumerate() {
