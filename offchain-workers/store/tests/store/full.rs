@@ -69,15 +69,21 @@ async fn database_should_refuse_whole_changes_when_its_disk_is_full_and_go_on_wh
         assert_full(db.update("job", &mut job).await);
         assert_eq!(job.version, before.version);
         job = before;
-        assert_full(async {
-            let mut change = db.begin().await?;
-            change.insert("job", "3", &row("both or none", 3)).await?;
-            change.enqueue("submit:3", "scheduler", &long).await?;
-            change.commit().await
-        }
-        .await);
+        assert_full(
+            async {
+                let mut change = db.begin().await?;
+                change.insert("job", "3", &row("both or none", 3)).await?;
+                change.enqueue("submit:3", "scheduler", &long).await?;
+                change.commit().await
+            }
+            .await,
+        );
         // Reading goes on, and shows what was there before.
-        assert_eq!(db.get("job", "1").await.unwrap(), Some(job.clone()), "{attempt}");
+        assert_eq!(
+            db.get("job", "1").await.unwrap(),
+            Some(job.clone()),
+            "{attempt}"
+        );
         assert_eq!(db.list::<Row>("job", "", 9).await.unwrap().len(), 1);
         assert_eq!(db.pending("scheduler").await.unwrap(), 0);
     }
