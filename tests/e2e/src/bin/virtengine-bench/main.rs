@@ -7,6 +7,7 @@ mod machine;
 mod report;
 mod sealing;
 mod transactions;
+mod worker;
 
 use anyhow::{anyhow, ensure, Context, Result};
 use clap::Parser;
@@ -34,6 +35,9 @@ struct Options {
     /// Only what needs no worker: sealing and transactions
     #[arg(long)]
     without_jobs: bool,
+    /// Only what needs a worker: orders and open jobs
+    #[arg(long, conflicts_with = "without_jobs")]
+    only_jobs: bool,
     /// Megabytes (MiB) sealed
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1024))]
     seal: u32,
@@ -68,11 +72,13 @@ async fn main() -> Result<()> {
     let progress = Progress(Instant::now());
     let mut report = Report::new(machine::Machine::this());
 
-    progress.step(&format!(
-        "sealing {} MiB, and the cipher alone  (then: a market)",
-        options.seal
-    ));
-    report.add(sealing::rows(options.seal as usize), "sealing");
+    if !options.only_jobs {
+        progress.step(&format!(
+            "sealing {} MiB, and the cipher alone  (then: a market)",
+            options.seal
+        ));
+        report.add(sealing::rows(options.seal as usize), "sealing");
+    }
 
     progress.step("opening a market: a development chain, a provider, a customer; no worker yet  (then: transactions)");
     let market = Market::open(
@@ -99,15 +105,17 @@ async fn main() -> Result<()> {
         progress,
     };
 
-    let per_account = options.transactions as usize;
-    bench.progress.step(&format!(
-        "{} remarks, then as many transfers  (then: orders)",
-        4 * per_account
-    ));
-    report.add(
-        transactions::rows(&bench, per_account).await,
-        "transactions",
-    );
+    if !options.only_jobs {
+        let per_account = options.transactions as usize;
+        bench.progress.step(&format!(
+            "{} remarks, then as many transfers  (then: orders)",
+            4 * per_account
+        ));
+        report.add(
+            transactions::rows(&bench, per_account).await,
+            "transactions",
+        );
+    }
 
     if !options.without_jobs {
         with_worker(&mut bench, &options, &mut report).await;
@@ -161,10 +169,12 @@ async fn chain_and_worker(
     bench
         .progress
         .step("waiting until the worker has nothing to do");
-    let idle = jobs::idle_memory(bench).await?;
-    bench
-        .progress
-        .note(&format!("idle worker: {idle:.1} MiB resident"));
+    jobs::wait_until_idle(bench).await?;
+    let idle = worker::Load::take(bench).await?;
+    bench.progress.note(&format!(
+        "idle worker: {:.1} MiB resident",
+        idle.resident_mib
+    ));
     bench
         .progress
         .step("blocks without anything in them  (then: open jobs)");
@@ -182,20 +192,42 @@ async fn chain_and_worker(
         started.elapsed().as_secs()
     ));
     ensure!(open > 0, "the worker took no job");
+    // What was in haste is over.
     tokio::time::sleep(Duration::from_secs(8)).await;
-    let many = jobs::resident_mib(bench).context("the worker's memory")?;
-    let slope = (many - idle) / f64::from(open) * 1024.0;
-    report.row(Row::ratio(
-        "worker memory, with open jobs ÷ idle",
-        many / idle,
-        (many, format!("MiB, {open} jobs")),
-        (idle, "MiB, idle"),
-    ));
+    let many = worker::Load::take(bench).await.context("the worker")?;
+    let each = (many.resident_mib - idle.resident_mib) / f64::from(open) * 1024.0;
     report.row(
-        Row::value("worker memory, per open job", slope, "KiB each").note(format!(
-            "a slope; a straight line would reach {:.0} MiB at 10,000 jobs, not measured",
-            idle + slope * 10_000.0 / 1024.0
+        Row::ratio(
+            "worker memory, with open jobs ÷ idle",
+            many.resident_mib / idle.resident_mib,
+            (many.resident_mib, format!("MiB, {open} jobs")),
+            (idle.resident_mib, "MiB, idle"),
+        )
+        .target("<= 150 MiB at 10,000 jobs")
+        .note(format!(
+            "{each:.1} KiB for each open job; {:.0} MiB at most, while they were taken up",
+            many.peak_mib
         )),
+    );
+    report.row(
+        Row::ratio(
+            "worker, one round, with open jobs ÷ idle",
+            many.round_ms / idle.round_ms,
+            (many.round_ms, format!("ms, {open} jobs")),
+            (idle.round_ms, "ms, idle"),
+        )
+        .note(format!(
+            "means of {:.0} and {:.0} rounds in 30 s",
+            many.rounds, idle.rounds
+        )),
+    );
+    report.row(
+        Row::value(
+            "worker, processor time with open jobs",
+            many.cpu_percent,
+            "% of one processor",
+        )
+        .note(format!("{:.1} % idle", idle.cpu_percent)),
     );
 
     bench
