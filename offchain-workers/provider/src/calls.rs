@@ -61,7 +61,7 @@ impl Calls {
         fn chunks<T: Clone>(
             items: &[T],
             batch: fn(Vec<T>) -> Batch,
-        ) -> impl Iterator<Item = Batch> + use<'_, T> {
+        ) -> impl Iterator<Item = Batch> + '_ {
             items
                 .chunks(MAX_BATCH as usize)
                 .map(move |c| batch(c.to_vec()))
@@ -166,7 +166,11 @@ impl Context {
     }
 
     /// Where the money of an ended job stands; unknown if the chain does not say.
-    pub(crate) async fn settlement_known(&self, snapshot: &dyn Snapshot, job: AgreementId) -> Settlement {
+    pub(crate) async fn settlement_known(
+        &self,
+        snapshot: &dyn Snapshot,
+        job: AgreementId,
+    ) -> Settlement {
         self.settlement(snapshot, job)
             .await
             .unwrap_or_else(|error| {

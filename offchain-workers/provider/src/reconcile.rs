@@ -13,7 +13,7 @@ use virtengine_primitives::{
 };
 
 /// What the finalised chain says about a job of ours.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Observed {
     /// Assigned to our cluster and not ended.
     Open {

@@ -839,15 +839,16 @@ fn no_step_should_be_destructive_on_a_guess() {
                                 JobState::Queued,
                                 JobState::Running,
                             ];
-                            let observed = states
-                                .iter()
-                                .flat_map(|s| [open(*s), cancelling(*s), late(*s)])
-                                .chain(states.iter().flat_map(|s| {
-                                    [in_the_tip(*s, false), in_the_tip(*s, true)]
-                                }))
-                                .chain([in_the_tip(JobState::Ended(EndReason::Expired), false)])
-                                .chain([SETTLED, Observed::Elsewhere, Observed::Gone])
-                                .chain(UNSETTLED.map(Observed::Ended));
+                            let observed =
+                                states
+                                    .iter()
+                                    .flat_map(|s| [open(*s), cancelling(*s), late(*s)])
+                                    .chain(states.iter().flat_map(|s| {
+                                        [in_the_tip(*s, false), in_the_tip(*s, true)]
+                                    }))
+                                    .chain([in_the_tip(JobState::Ended(EndReason::Expired), false)])
+                                    .chain([SETTLED, Observed::Elsewhere, Observed::Gone])
+                                    .chain(UNSETTLED.map(Observed::Ended));
                             for observed in observed {
                                 for scheduler in [
                                     Unknown,

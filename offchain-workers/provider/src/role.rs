@@ -29,10 +29,12 @@ use tokio::{
     task::JoinSet,
 };
 use ve_slurm::SchedulerJobId;
-use virtengine_primitives::{hpc::JobState, AgreementId, BlockNumber, ClusterId};
+use virtengine_primitives::{hpc::JobState, AgreementId, BlockNumber, ClusterId, Moment};
 
 /// Pause after something happened, so that what happens at the same time is decided together.
 const GATHER: Duration = Duration::from_millis(15);
+/// That pause at most.
+const LONGEST_GATHER: Duration = Duration::from_millis(250);
 /// Jobs about which somebody is asked at the same time.
 const LOOKS: usize = 32;
 /// After this long without another failure a job's failures are forgotten.
@@ -69,6 +71,8 @@ pub struct Role {
     /// Jobs whose last steps failed: how many in a row, and when to look again.
     failing: HashMap<AgreementId, (u32, Instant)>,
     failed_rounds: u32,
+    /// How long the last round took.
+    took: Duration,
     /// Why nothing could be written the last time that a step had to: a full disk, most of the time.
     unwritable: Option<String>,
     /// The block whose time was last read.
@@ -97,6 +101,7 @@ impl Role {
             included: Arc::default(),
             failing: HashMap::new(),
             failed_rounds: 0,
+            took: Duration::ZERO,
             unwritable: None,
             block: None,
             turn: 0,
@@ -133,10 +138,11 @@ impl Role {
                     pause
                 }
             };
+            self.took = begun.elapsed();
             self.context
                 .metrics
                 .reconcile_seconds
-                .observe(begun.elapsed().as_secs_f64());
+                .observe(self.took.as_secs_f64());
             let failed = self.failed_rounds > 0;
             tokio::select! {
                 _ = stop.changed() => {}
@@ -179,7 +185,9 @@ impl Role {
         };
         if let Some(done) = ended {
             self.settle(done);
-            tokio::time::sleep(GATHER).await;
+            // With very many jobs a round takes a while: then more is gathered for it.
+            let gather = GATHER.max(self.took.min(LONGEST_GATHER));
+            tokio::time::sleep(gather).await;
         }
         while let Some(done) = self.tasks.try_join_next() {
             self.settle(done);
@@ -275,7 +283,7 @@ impl Role {
             .retain(|_, (_, until)| until.elapsed() < FORGIVEN);
 
         let ahead = self.look_ahead().await?;
-        let looks = self.look_at_schedulers(&ahead).await;
+        let looks = self.look_at_schedulers(&ahead, now).await;
         let mut decisions = self.decide(&ahead, &looks, now);
         // Whoever found no room the last time comes first now; logs wait for everything else.
         let turn = self.turn;
@@ -335,7 +343,7 @@ impl Role {
                 async move {
                     let job = tip.job(id).await;
                     let job = job.map_err(StepError::unanswered(Outside::Chain))?;
-                    Ok((id, Seen::ahead(cluster, job.as_ref())))
+                    Ok::<_, StepError>((id, Seen::ahead(cluster, job.as_ref())))
                 }
             })
             .buffer_unordered(LOOKS)
@@ -354,8 +362,10 @@ impl Role {
     async fn look_at_schedulers(
         &self,
         ahead: &HashMap<AgreementId, Seen>,
+        now: Now,
     ) -> HashMap<AgreementId, InScheduler> {
         let context = &*self.context;
+        let retention = context.settings.intervals.retention;
         let mut named: HashMap<ClusterId, Vec<(AgreementId, Seen, SchedulerJobId)>> =
             HashMap::new();
         let mut unnamed = Vec::new();
@@ -365,6 +375,11 @@ impl Role {
                 let Some(local) = local.filter(|l| needs_scheduler(&seen.observed, Some(l))) else {
                     return;
                 };
+                // What has ended for good stays so until its directory may go.
+                let rests = |at: Moment| now.moment < at.saturating_add(retention);
+                if local.retired_at.is_some_and(rests) {
+                    return;
+                }
                 match &local.scheduler_job {
                     Some(name) if local.submission == Submission::Done => {
                         let of_cluster = named.entry(seen.cluster).or_default();
@@ -493,9 +508,9 @@ impl Role {
                 notify.notify_one();
             };
             let results = AssertUnwindSafe(context.send(batch, &included)).catch_unwind();
-            let results = results.await.unwrap_or_else(|_| {
-                jobs.into_iter().map(|job| (job, Err(panicked()))).collect()
-            });
+            let results = results
+                .await
+                .unwrap_or_else(|_| jobs.into_iter().map(|job| (job, Err(panicked()))).collect());
             Done {
                 calls: Some(sent),
                 results,

@@ -116,11 +116,6 @@ impl Watch {
         self.seen.iter().map(|(id, seen)| (*id, seen))
     }
 
-    /// What was last seen of a job.
-    pub(crate) fn get(&self, id: AgreementId) -> Option<&Seen> {
-        self.seen.get(&id)
-    }
-
     /// The next round looks at this job.
     pub(crate) fn look_again(&mut self, id: AgreementId) {
         self.stale.insert(id);
@@ -136,9 +131,8 @@ impl Watch {
         let known = self.block.take();
         if known.is_some_and(|known| known > block) {
             self.block = known;
-            let reason = format!(
-                "the node is at block {block} and was further before; it is waited for"
-            );
+            let reason =
+                format!("the node is at block {block} and was further before; it is waited for");
             return Err(StepError::Unanswered {
                 outside: Outside::Chain,
                 reason,
@@ -263,3 +257,7 @@ impl Watch {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;

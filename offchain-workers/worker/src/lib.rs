@@ -172,8 +172,14 @@ fn telemetry(config: &Config) {
     }
 }
 
+/// Most threads that run steps, beside those that wait for disks.
+const MOST_THREADS: usize = 4;
+
 fn block_on<T>(work: impl std::future::Future<Output = T>) -> Result<T, Failure> {
+    // Most of the work is waiting; on a large machine a thread for each processor would only cost memory.
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(MOST_THREADS));
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
         .enable_all()
         .build()
         .map_err(runtime_error)?;

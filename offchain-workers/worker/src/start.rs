@@ -174,9 +174,8 @@ async fn report_standing(chain: &Chain, keys: &WorkerKeys, settings: &Settings) 
 /// Sees to it that a store serves one chain. Jobs are known by their numbers, and every chain counts from the beginning:
 /// job 7 of another chain must not be taken for this one's.
 async fn claim(database: &Database, genesis: &str) -> Result<(), Failure> {
-    let broken = |error: ve_store::Error| {
-        runtime_error(anyhow::Error::from(error).context("store.path"))
-    };
+    let broken =
+        |error: ve_store::Error| runtime_error(anyhow::Error::from(error).context("store.path"));
     let known = database.get::<String>("worker", "genesis").await;
     match known.map_err(broken)? {
         Some(known) if known.value == genesis => Ok(()),
@@ -286,6 +285,9 @@ mod tests {
         };
         assert_eq!(code, crate::exit::CONFIG);
         let message = error.to_string();
-        assert!(message.contains("0xaa") && message.contains("name another file"), "{message}");
+        assert!(
+            message.contains("0xaa") && message.contains("name another file"),
+            "{message}"
+        );
     }
 }

@@ -1,9 +1,9 @@
 //! The provider role with everything real but the chain: scheduler, database, artifacts, envelopes, templates.
 
-#[path = "life/chain.rs"]
-mod chain;
 #[path = "life/acceptance.rs"]
 mod acceptance;
+#[path = "life/chain.rs"]
+mod chain;
 #[path = "life/disk.rs"]
 mod disk;
 #[path = "life/kill.rs"]

@@ -2,8 +2,9 @@
 
 use crate::{
     chain::OTHER_CLUSTER,
+    world,
     world::{Order, World},
-    world, LIMIT,
+    LIMIT,
 };
 use ve_slurm::EndState;
 use virtengine_primitives::hpc::{EndReason, JobState};
@@ -46,7 +47,11 @@ async fn job_should_run_and_nothing_should_be_charged_when_its_acceptance_is_not
     let rows = world.rows(1).await;
     assert_eq!((rows.len(), rows[0].attempt), (1, 1));
     assert_eq!(world.cpu_seconds(1), 2);
-    assert_eq!(world.done(1, "accept"), 1, "seen in the best chain, not sent again");
+    assert_eq!(
+        world.done(1, "accept"),
+        1,
+        "seen in the best chain, not sent again"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,12 +96,16 @@ async fn job_should_be_stopped_when_its_acceptance_was_undone_and_is_refused_fro
         state.jobs.get_mut(&1).unwrap().deadline = deadline;
     });
     run_until_rows(&world, |rows| {
-        rows.iter().any(|row| row.state == Some(EndState::Cancelled))
+        rows.iter()
+            .any(|row| row.state == Some(EndState::Cancelled))
     })
     .await;
     let state = world.chain.read();
     assert_eq!(state.jobs[&1].state, JobState::Assigned);
-    assert!(state.block() >= state.jobs[&1].deadline, "not before it was too late");
+    assert!(
+        state.block() >= state.jobs[&1].deadline,
+        "not before it was too late"
+    );
     assert!(state.reports.is_empty());
 }
 

@@ -407,8 +407,7 @@ impl ChainView for FileChain {
         let undone = |(job, outcome): (AgreementId, &Result<(), String>)| {
             outcome.is_ok() && !state.accepted_in.contains_key(&job)
         };
-        if matches!(batch, Batch::Accept(_))
-            && batch.jobs().into_iter().zip(&outcomes).any(undone)
+        if matches!(batch, Batch::Accept(_)) && batch.jobs().into_iter().zip(&outcomes).any(undone)
         {
             return Err(ChainError::NotIncluded {
                 what: "Hpc.accept_many".into(),

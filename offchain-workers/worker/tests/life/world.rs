@@ -290,7 +290,7 @@ impl World {
     pub async fn role(&self, observer: Observer) -> Role {
         let registry = Registry::new();
         let metrics = Metrics::register(&registry).unwrap();
-        let cluster = |id, work_dir: &str, scheduler| ClusterSettings {
+        let cluster = |id, work_dir: &str, scheduler: LocalScheduler| ClusterSettings {
             id,
             work_dir: self.root.join(work_dir),
             scheduler: Arc::new(scheduler),
