@@ -79,13 +79,28 @@ impl Calls {
 }
 
 impl Context {
-    /// Sends a batch and records what follows from its outcome.
+    /// Sends a batch and records what follows from its outcome. `careful`: nothing could be written lately, so what
+    /// must be recorded afterwards is sent only if that works now; otherwise it would be sent again and again.
     pub(crate) async fn send(
         &self,
         batch: Batch,
+        careful: bool,
         included: &(dyn Fn() + Send + Sync),
     ) -> Vec<(AgreementId, Result<(), StepError>)> {
         let (name, jobs) = (batch.name(), batch.jobs());
+        if careful && matches!(batch, Batch::Report(_) | Batch::OpenEvidence(_)) {
+            if let Err(error) = self.try_to_record(&jobs).await {
+                let reason = match error {
+                    StepError::Unanswered { reason, .. } => reason,
+                    other => other.to_string(),
+                };
+                let unwritten = |job| {
+                    let error = StepError::unanswered(Outside::Store)(&reason);
+                    (job, Err(error))
+                };
+                return jobs.into_iter().map(unwritten).collect();
+            }
+        }
         self.passed(match &batch {
             Batch::Accept(_) | Batch::Decline(_) => "accept-before-send",
             Batch::Update(_) => "update-before-send",
@@ -179,6 +194,16 @@ impl Context {
                 tracing::warn!(job, %error, "the chain was asked about the money of an ended job");
                 Settlement::Unknown
             })
+    }
+
+    /// Writes the records of jobs as they are.
+    async fn try_to_record(&self, jobs: &[AgreementId]) -> Result<(), StepError> {
+        for job in jobs {
+            if let Some(local) = self.records.get(*job) {
+                self.records.put(&local).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn forget_opening(&self, job: AgreementId) -> Result<(), StepError> {

@@ -501,13 +501,14 @@ impl Role {
             }
         };
         self.sending += 1;
+        let careful = self.unwritable.is_some();
         let notify = self.included.clone();
         self.tasks.spawn(async move {
             let included = || {
                 seen.store(true, Ordering::SeqCst);
                 notify.notify_one();
             };
-            let results = AssertUnwindSafe(context.send(batch, &included)).catch_unwind();
+            let results = AssertUnwindSafe(context.send(batch, careful, &included)).catch_unwind();
             let results = results
                 .await
                 .unwrap_or_else(|_| jobs.into_iter().map(|job| (job, Err(panicked()))).collect());

@@ -4,7 +4,7 @@ use crate::Error;
 use sqlx::{
     migrate::{Migration, MigrationType, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
-    SqlSafeStr, Sqlite, SqliteConnection, SqlitePool,
+    Connection, SqlSafeStr, Sqlite, SqliteConnection, SqlitePool,
 };
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -25,6 +25,14 @@ fn migrations() -> Migrator {
         include_str!("../migrations/0001_records_and_outbox.sql").into_sql_str(),
         false,
     )])
+}
+
+/// Whether a connection that comes back can be used again. SQLite ends a transaction by itself when a write finds no
+/// room; the connection's own count of transactions knows nothing of it, and everything begun later on it would fail,
+/// with room as well. The ping comes back behind a rollback that is on its way.
+async fn is_usable(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// Now, in milliseconds since the Unix epoch.
@@ -69,6 +77,7 @@ impl Database {
         let options = Self::options().filename(path).create_if_missing(true);
         let pool = SqlitePoolOptions::new()
             .max_connections(CONNECTIONS)
+            .after_release(|connection, _| Box::pin(is_usable(connection)))
             .connect_with(options)
             .await?;
         Self::prepare(Self {

@@ -140,8 +140,9 @@ impl From<sqlx::Error> for Error {
             .and_then(|e| e.code())
             .and_then(|c| c.parse::<u32>().ok());
         match code {
-            // SQLITE_FULL, and SQLITE_IOERR_WRITE, which is what a file size limit or a failing disk gives.
-            Some(13 | 778) => Self::Full {
+            // SQLITE_FULL; SQLITE_IOERR_WRITE, which is what a file size limit or a failing disk gives; and
+            // SQLITE_IOERR_SHMSIZE: not even the index of the write-ahead log finds room.
+            Some(13 | 778 | 4874) => Self::Full {
                 what: "the database".into(),
             },
             // SQLITE_CORRUPT and SQLITE_NOTADB.
