@@ -77,8 +77,9 @@ pub struct Role {
     unwritable: Option<String>,
     /// The block whose time was last read.
     block: Option<BlockNumber>,
-    /// Where the last round stopped handing out steps: the next one begins behind it.
-    turn: AgreementId,
+    /// Jobs whose step found no room, and since which round: who waits longest comes first.
+    waiting: HashMap<AgreementId, u64>,
+    rounds: u64,
 }
 
 /// What was decided on a job.
@@ -104,7 +105,8 @@ impl Role {
             took: Duration::ZERO,
             unwritable: None,
             block: None,
-            turn: 0,
+            waiting: HashMap::new(),
+            rounds: 0,
         }
     }
 
@@ -285,14 +287,18 @@ impl Role {
         let ahead = self.look_ahead().await?;
         let looks = self.look_at_schedulers(&ahead, now).await;
         let mut decisions = self.decide(&ahead, &looks, now);
-        // Whoever found no room the last time comes first now; logs wait for everything else.
-        let turn = self.turn;
-        decisions.sort_by_key(|d| (d.action == Action::Log, d.id <= turn, d.id));
+        self.rounds = self.rounds.saturating_add(1);
+        let (waited, now) = (std::mem::take(&mut self.waiting), self.rounds);
+        let since = |id| waited.get(&id).copied().unwrap_or(now);
+        // Logs wait for everything else.
+        decisions.sort_by_key(|d| (d.action == Action::Log, since(d.id), d.id));
         let mut calls = Calls::default();
         for Decision { id, seen, action } in decisions {
             tracing::debug!(job = id, action = action.name(), "decided");
             if let Some(step) = calls.take(id, action, seen.accepted_at) {
-                self.begin(id, seen.cluster, step, &snapshot);
+                if !self.begin(id, seen.cluster, step, &snapshot) {
+                    self.waiting.insert(id, since(id));
+                }
             }
         }
         let batches: Vec<_> = calls.into_batches(self.sending).collect();
@@ -366,6 +372,7 @@ impl Role {
     ) -> HashMap<AgreementId, InScheduler> {
         let context = &*self.context;
         let retention = context.settings.intervals.retention;
+        let most = context.settings.parallel.saturating_mul(4);
         let mut named: HashMap<ClusterId, Vec<(AgreementId, Seen, SchedulerJobId)>> =
             HashMap::new();
         let mut unnamed = Vec::new();
@@ -385,7 +392,9 @@ impl Role {
                         let of_cluster = named.entry(seen.cluster).or_default();
                         of_cluster.push((id, seen, name.clone()));
                     }
-                    _ => unnamed.push((id, seen, local.clone())),
+                    // Looked for one by one, and only as many as may be taken further now: the oldest.
+                    _ if unnamed.len() < most => unnamed.push((id, seen, local.clone())),
+                    _ => {}
                 }
             });
         }
@@ -458,20 +467,18 @@ impl Role {
         decisions
     }
 
-    /// Begins a step, if there is room.
+    /// Begins a step; `false` if there is no room before another one has ended.
     fn begin(
         &mut self,
         id: AgreementId,
         cluster: ClusterId,
         step: Action,
         snapshot: &Arc<dyn Snapshot>,
-    ) {
-        // Its turn comes when a step has ended.
+    ) -> bool {
         let steps = self.tasks.len().saturating_sub(self.sending);
         if steps >= self.context.settings.parallel {
-            return;
+            return false;
         }
-        self.turn = id;
         self.busy.insert(id);
         let (context, snapshot) = (self.context.clone(), snapshot.clone());
         self.tasks.spawn(async move {
@@ -482,6 +489,7 @@ impl Role {
                 results: vec![(id, step.await.unwrap_or_else(|_| Err(panicked())))],
             }
         });
+        true
     }
 
     /// Sends a batch.
