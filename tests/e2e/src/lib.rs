@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub mod load;
 mod market;
 pub use market::{units, Market, MarketOptions, CLUSTER_CPUS};
 
@@ -241,6 +242,13 @@ impl Node {
     /// What it printed.
     pub fn output(&self) -> String {
         self.process.output()
+    }
+
+    /// Address under which other nodes find it.
+    pub fn address(&self) -> Result<String> {
+        let peer = self.rpc("system_localPeerId", Value::Array(vec![]))?;
+        let peer = peer.as_str().context("a peer id is a string")?;
+        Ok(format!("/ip4/127.0.0.1/tcp/{}/p2p/{peer}", self.p2p))
     }
 
     /// One JSON-RPC call over HTTP.
