@@ -2,30 +2,20 @@
 
 use crate::{report::Row, Bench};
 use anyhow::{ensure, Context, Result};
-use serde_json::Value as Json;
 use std::{
     io::{Read, Write},
-    sync::{
-        atomic::{AtomicU64, Ordering},
-        Arc,
-    },
     time::{Duration, Instant},
 };
 use subxt::{
-    config::SubstrateExtrinsicParamsBuilder,
     dynamic::{tx, Value},
-    rpcs::{rpc_params, RpcClient},
+    rpcs::RpcClient,
     OnlineClient, SubstrateConfig,
 };
 use tokio::task::JoinSet;
 use ve_chain::{Chain, Signer};
-use virtengine_e2e::Node;
+use virtengine_e2e::{load, Node};
 
 const SENDERS: [&str; 4] = ["//Charlie", "//Dave", "//Eve", "//Ferdie"];
-/// Most transactions that are offered and not yet included.
-const BACKLOG: u64 = 2000;
-/// Requests that one sender has under way.
-const AT_ONCE: usize = 8;
 /// Longest time that the transactions of one kind may take.
 const LIMIT: Duration = Duration::from_secs(20);
 /// How long those that are left may take after that.
@@ -90,56 +80,37 @@ async fn burst(bench: &Bench, kind: Kind, per_account: usize) -> Result<Burst> {
         .map(|uri| Signer::from_uri(&uri.to_string().into()))
         .collect::<Result<_, _>>()?;
     let client = OnlineClient::<SubstrateConfig>::from_insecure_url(&url).await?;
-    let at = client.at_current_block().await?;
+    let call = match kind {
+        // As long as the arguments of a transfer.
+        Kind::Remark => tx("System", "remark", vec![Value::from_bytes([7u8; 36])]),
+        Kind::Transfer => {
+            let to: &[u8; 32] = bench.alice.account().as_ref();
+            let to = Value::unnamed_variant("Id", [Value::from_bytes(to)]);
+            tx(
+                "Balances",
+                "transfer_keep_alive",
+                vec![to, Value::u128(1_000_000_000)],
+            )
+        }
+    };
     let mut batches = Vec::new();
     for signer in &signers {
         let first = bench.chain.at_best().await?.nonce(signer.account()).await?;
-        let call = match kind {
-            // As long as the arguments of a transfer.
-            Kind::Remark => tx("System", "remark", vec![Value::from_bytes([7u8; 36])]),
-            Kind::Transfer => {
-                let to: &[u8; 32] = bench.alice.account().as_ref();
-                let to = Value::unnamed_variant("Id", [Value::from_bytes(to)]);
-                tx(
-                    "Balances",
-                    "transfer_keep_alive",
-                    vec![to, Value::u128(1_000_000_000)],
-                )
-            }
-        };
-        let mut signed = Vec::with_capacity(per_account);
-        for nonce in (u64::from(first)..).take(per_account) {
-            let parameters = SubstrateExtrinsicParamsBuilder::<SubstrateConfig>::new()
-                .nonce(nonce)
-                .immortal()
-                .build();
-            let bytes = at
-                .transactions()
-                .create_signable_offline(&call, parameters)?
-                .sign(signer)?
-                .into_encoded();
-            signed.push(format!("0x{}", hex::encode(bytes)));
-        }
-        batches.push(signed);
+        batches.push(load::signed(&client, signer, &call, first.into(), per_account).await?);
     }
 
     let before = nonces(&bench.chain, &signers).await?;
     let spent = authoring(&bench.market.node)?;
     let sent = (per_account * signers.len()) as u64;
     let from = Instant::now();
-    let flow = Arc::new(Flow {
-        end: from + LIMIT,
-        offered: AtomicU64::new(0),
-        included: AtomicU64::new(0),
-    });
+    let end = from + LIMIT;
     let mut senders = JoinSet::new();
     for batch in batches {
-        senders.spawn(send(rpc.clone(), batch, flow.clone()));
+        senders.spawn(load::send(rpc.clone(), batch, Some(end)));
     }
     let included = loop {
         let included = nonces(&bench.chain, &signers).await? - before;
-        flow.included.store(included, Ordering::Relaxed);
-        if included >= sent || from.elapsed() >= LIMIT {
+        if included >= sent || Instant::now() >= end {
             break included;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -154,10 +125,10 @@ async fn burst(bench: &Bench, kind: Kind, per_account: usize) -> Result<Burst> {
         .progress
         .note(&format!("{included} of {sent} included in {seconds:.1} s"));
     // The next kind must not be measured with the rest of this one.
+    let mut offered = 0;
     while let Some(sender) = senders.join_next().await {
-        sender??;
+        offered += sender??;
     }
-    let offered = flow.offered.load(Ordering::Relaxed);
     virtengine_e2e::eventually("the rest of the transactions", DRAIN, async || {
         let included = nonces(&bench.chain, &signers).await? - before;
         ensure!(included >= offered, "{included} of {offered} are included");
@@ -170,47 +141,6 @@ async fn burst(bench: &Bench, kind: Kind, per_account: usize) -> Result<Burst> {
         included,
         sent,
     })
-}
-
-/// What the senders of one kind share.
-struct Flow {
-    end: Instant,
-    offered: AtomicU64,
-    included: AtomicU64,
-}
-
-/// Sends in order of the nonces, some at once (the pool sorts what overtakes), until the end. What is offered are
-/// always the first ones, without a gap.
-async fn send(rpc: RpcClient, batch: Vec<String>, flow: Arc<Flow>) -> Result<()> {
-    let mut under_way = JoinSet::new();
-    for transaction in batch {
-        // Enough for the next block, and not so much that the pool drops some.
-        while flow.offered.load(Ordering::Relaxed)
-            >= flow.included.load(Ordering::Relaxed) + BACKLOG
-        {
-            if Instant::now() >= flow.end {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        if Instant::now() >= flow.end {
-            break;
-        }
-        if under_way.len() >= AT_ONCE {
-            under_way.join_next().await.transpose()?.transpose()?;
-        }
-        let rpc = rpc.clone();
-        under_way.spawn(async move {
-            rpc.request::<Json>("author_submitExtrinsic", rpc_params![transaction])
-                .await
-                .map(|_| ())
-        });
-        flow.offered.fetch_add(1, Ordering::Relaxed);
-    }
-    while let Some(answer) = under_way.join_next().await {
-        answer??;
-    }
-    Ok(())
 }
 
 /// Transactions that these accounts ever had included.
