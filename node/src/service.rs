@@ -18,6 +18,8 @@ use sc_service::{
 use sc_telemetry::{Telemetry, TelemetryWorker};
 use sc_transaction_pool_api::OffchainTransactionPoolFactory;
 use sp_consensus_babe::inherents::BabeCreateInherentDataProviders;
+use sp_core::crypto::key_types;
+use sp_keystore::KeystorePtr;
 use std::{sync::Arc, time::Duration};
 use virtengine_runtime::apis::RuntimeApi;
 use virtengine_runtime_common::{Hash, OpaqueBlock as Block};
@@ -220,6 +222,20 @@ pub fn measure_hardware(database: &std::path::Path) -> sc_sysinfo::HwBench {
     result
 }
 
+/// A validator without session keys takes no part in consensus and, without this, does not say why. It is no error: the
+/// keys can be made on the running node.
+fn warn_without_session_keys(keystore: &KeystorePtr) {
+    let complete = !keystore.sr25519_public_keys(key_types::BABE).is_empty()
+        && !keystore.ed25519_public_keys(key_types::GRANDPA).is_empty();
+    if !complete {
+        log::warn!(
+            "This validator has no session keys, so it neither builds blocks nor votes. Make them with the RPC method \
+             author_rotateKeys and name them in session.setKeys, or insert those that you have with `key insert`, \
+             once with --key-type babe --scheme sr25519 and once with --key-type gran --scheme ed25519."
+        );
+    }
+}
+
 /// Starts the node. `hardware` is passed on to telemetry.
 pub fn new_full(
     config: Configuration,
@@ -343,6 +359,7 @@ pub fn new_full(
     }
 
     if role.is_authority() {
+        warn_without_session_keys(&keystore_container.keystore());
         let proposer = sc_basic_authorship::ProposerFactory::new(
             task_manager.spawn_handle(),
             client.clone(),
