@@ -27,7 +27,8 @@ const metadata = (await api.call.metadata.metadataAtVersion(15)).unwrap();
 const hash = merkleizeMetadata(metadata, { decimals: 12, tokenSymbol: 'VE' }).digest();
 
 // Sends a remark that was signed for a hash, and waits until it is in a block.
-function send(metadataHash) {
+function send(bytes) {
+  const metadataHash = `0x${Buffer.from(bytes).toString('hex')}`;
   const remark = api.tx.system.remark('0x00');
   return new Promise((resolve, reject) => {
     remark.signAndSend(alice, { nonce: -1, mode: 1, metadataHash }, ({ status, dispatchError }) => {
