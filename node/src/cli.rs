@@ -28,6 +28,11 @@ pub struct Cli {
     /// never do.
     #[arg(long)]
     pub no_hardware_benchmarks: bool,
+
+    /// Keep compiled runtimes in this folder, so that the next start need not compile them. For development and tests:
+    /// whoever can write there decides what this node computes.
+    #[arg(long, value_name = "PATH")]
+    pub wasm_cache: Option<std::path::PathBuf>,
 }
 
 /// Tools around the node.

@@ -64,7 +64,7 @@ pub fn run() -> sc_cli::Result<()> {
                 task_manager,
                 import_queue,
                 ..
-            } = service::new_partial(&config)?;
+            } = service::new_partial(&config, None)?;
             Ok((cmd.run(client, import_queue), task_manager))
         }),
         Some(Subcommand::ExportBlocks(cmd)) => cli.create_runner(cmd)?.async_run(|config| {
@@ -72,7 +72,7 @@ pub fn run() -> sc_cli::Result<()> {
                 client,
                 task_manager,
                 ..
-            } = service::new_partial(&config)?;
+            } = service::new_partial(&config, None)?;
             Ok((cmd.run(client, config.database), task_manager))
         }),
         Some(Subcommand::ExportState(cmd)) => cli.create_runner(cmd)?.async_run(|config| {
@@ -80,7 +80,7 @@ pub fn run() -> sc_cli::Result<()> {
                 client,
                 task_manager,
                 ..
-            } = service::new_partial(&config)?;
+            } = service::new_partial(&config, None)?;
             Ok((cmd.run(client, config.chain_spec), task_manager))
         }),
         Some(Subcommand::ImportBlocks(cmd)) => cli.create_runner(cmd)?.async_run(|config| {
@@ -89,7 +89,7 @@ pub fn run() -> sc_cli::Result<()> {
                 task_manager,
                 import_queue,
                 ..
-            } = service::new_partial(&config)?;
+            } = service::new_partial(&config, None)?;
             Ok((cmd.run(client, import_queue), task_manager))
         }),
         Some(Subcommand::PurgeChain(cmd)) => cli
@@ -101,7 +101,7 @@ pub fn run() -> sc_cli::Result<()> {
                 task_manager,
                 backend,
                 ..
-            } = service::new_partial(&config)?;
+            } = service::new_partial(&config, None)?;
             let consensus = Box::new(
                 |client: std::sync::Arc<service::FullClient>, backend, blocks| {
                     sc_consensus_babe::revert(client.clone(), backend, blocks)?;
@@ -116,6 +116,7 @@ pub fn run() -> sc_cli::Result<()> {
             .sync_run(|config| cmd.run::<Block>(&config)),
         None => {
             let wanted = !cli.no_hardware_benchmarks;
+            let wasm_cache = cli.wasm_cache.clone();
             cli.create_runner(&cli.run)?
                 .run_node_until_exit(|config| async move {
                     let measure = wanted
@@ -126,7 +127,8 @@ pub fn run() -> sc_cli::Result<()> {
                         .path()
                         .filter(|_| measure)
                         .map(service::measure_hardware);
-                    service::new_full(config, hardware).map_err(sc_cli::Error::Service)
+                    service::new_full(config, hardware, wasm_cache.as_deref())
+                        .map_err(sc_cli::Error::Service)
                 })
         }
     }

@@ -7,20 +7,21 @@ use sc_consensus_babe::{BabeLink, SlotProportion};
 use sc_consensus_grandpa::{
     FinalityProofProvider, GrandpaPruningFilter, LinkHalf, SharedVoterState,
 };
+use sc_executor::{HeapAllocStrategy, DEFAULT_HEAP_ALLOC_STRATEGY};
 use sc_network::{
     config::{FullNetworkConfiguration, NetworkBackendType},
     Litep2pNetworkBackend, NetworkBackend,
 };
 use sc_service::{
-    error::Error as ServiceError, BuildNetworkParams, Configuration, PartialComponents,
-    SpawnTasksParams, TaskManager, WarpSyncConfig,
+    config::ExecutorConfiguration, error::Error as ServiceError, BuildNetworkParams, Configuration,
+    PartialComponents, SpawnTasksParams, TaskManager, WarpSyncConfig,
 };
 use sc_telemetry::{Telemetry, TelemetryWorker};
 use sc_transaction_pool_api::OffchainTransactionPoolFactory;
 use sp_consensus_babe::inherents::BabeCreateInherentDataProviders;
 use sp_core::crypto::key_types;
 use sp_keystore::KeystorePtr;
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 use virtengine_runtime::apis::RuntimeApi;
 use virtengine_runtime_common::{Hash, OpaqueBlock as Block};
 
@@ -75,8 +76,29 @@ pub type Partial = PartialComponents<
     Consensus,
 >;
 
-/// Opens the chain and prepares consensus.
-pub fn new_partial(config: &Configuration) -> Result<Partial, ServiceError> {
+/// As `sc_service::new_wasm_executor`, keeping what it compiles.
+fn caching_executor(config: &ExecutorConfiguration, folder: &Path) -> Executor {
+    let heap = config
+        .default_heap_pages
+        .map_or(DEFAULT_HEAP_ALLOC_STRATEGY, |pages| {
+            let extra_pages = u32::try_from(pages).unwrap_or(u32::MAX);
+            HeapAllocStrategy::Static { extra_pages }
+        });
+    Executor::builder()
+        .with_execution_method(config.wasm_method)
+        .with_onchain_heap_alloc_strategy(heap)
+        .with_offchain_heap_alloc_strategy(heap)
+        .with_max_runtime_instances(config.max_runtime_instances)
+        .with_runtime_cache_size(config.runtime_cache_size)
+        .with_cache_path(folder)
+        .build()
+}
+
+/// Opens the chain and prepares consensus. `wasm_cache`: where compiled runtimes are kept.
+pub fn new_partial(
+    config: &Configuration,
+    wasm_cache: Option<&Path>,
+) -> Result<Partial, ServiceError> {
     let telemetry = config
         .telemetry_endpoints
         .clone()
@@ -88,7 +110,10 @@ pub fn new_partial(config: &Configuration) -> Result<Partial, ServiceError> {
         })
         .transpose()?;
 
-    let executor = sc_service::new_wasm_executor(&config.executor);
+    let executor = match wasm_cache {
+        None => sc_service::new_wasm_executor(&config.executor),
+        Some(folder) => caching_executor(&config.executor, folder),
+    };
     // The filter keeps the blocks that carry justifications, so that a pruned node can still serve warp sync.
     let (client, backend, keystore_container, task_manager) =
         sc_service::new_full_parts::<Block, RuntimeApi, _>(
@@ -236,10 +261,11 @@ fn warn_without_session_keys(keystore: &KeystorePtr) {
     }
 }
 
-/// Starts the node. `hardware` is passed on to telemetry.
+/// Starts the node. `hardware` is passed on to telemetry; `wasm_cache`: where compiled runtimes are kept.
 pub fn new_full(
     config: Configuration,
     hardware: Option<sc_sysinfo::HwBench>,
+    wasm_cache: Option<&Path>,
 ) -> Result<TaskManager, ServiceError> {
     if !matches!(config.network.network_backend, NetworkBackendType::Litep2p) {
         return Err(ServiceError::Other(
@@ -264,7 +290,7 @@ pub fn new_full(
                 voter_state,
                 mut telemetry,
             },
-    } = new_partial(&config)?;
+    } = new_partial(&config, wasm_cache)?;
 
     let prometheus = config.prometheus_registry().cloned();
     let mut net_config =
