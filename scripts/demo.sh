@@ -2,6 +2,7 @@
 # The main job, end to end, on this machine: a development chain, a provider, a customer, one real computation.
 #   scripts/demo.sh          leaves the chain running and says what to try next
 #   scripts/demo.sh --once   stops everything at the end
+# VE_BIN=FOLDER: the binaries are there; nothing is set up and nothing is built.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/lib/ui.sh
@@ -14,18 +15,35 @@ case "${1:-}" in
   *) die "unknown argument: $1" "usage: scripts/demo.sh [--once]" ;;
 esac
 
-scripts/setup.sh
-. scripts/lib/ui.sh
-build "building the chain, the worker and the client" "starting a development chain" build --locked --workspace
-export VE_BIN
-VE_BIN=$(target_dir)/debug
-export PATH=$VE_BIN:$PATH
+if [ -z "${VE_BIN:-}" ]; then
+  scripts/setup.sh
+  . scripts/lib/ui.sh
+  build "building the chain, the worker and the client" "starting a development chain" build --locked --workspace
+  VE_BIN=$(target_dir)/debug
+fi
+export VE_BIN PATH=$VE_BIN:$PATH
 
 dir=${VE_DEMO_DIR:-demo}
-[ -f "$dir/pids" ] && while read -r pid; do kill "$pid" 2>/dev/null || true; done <"$dir/pids"
+# Processes of this demo, or of the one that ran here before: numbers are given to others after a while.
+stop() {
+  local pid
+  while read -r pid; do
+    if grep -qs virtengine "/proc/$pid/cmdline"; then kill "$pid" 2>/dev/null || true; fi
+  done <"$dir/pids"
+}
+if [ -f "$dir/pids" ]; then
+  stop
+  # They leave their ports when they have ended.
+  for _ in $(seq 40); do
+    grep -qs virtengine /dev/null $(sed 's|.*|/proc/&/cmdline|' "$dir/pids") || break
+    sleep 0.25
+  done
+elif [ -n "$(ls -A "$dir" 2>/dev/null)" ]; then
+  die "$dir is not empty, and not from a demo" "choose another folder: VE_DEMO_DIR=FOLDER scripts/demo.sh"
+fi
 rm -rf "$dir" && mkdir -p "$dir"
+touch "$dir/pids"
 full=$(cd "$dir" && pwd)
-stop() { while read -r pid; do kill "$pid" 2>/dev/null || true; done <"$dir/pids"; }
 # Not a job of this shell, so that it may be killed without a word from it.
 background() { "$@" & echo $! >>"$dir/pids"; disown; }
 preview=()
@@ -53,7 +71,14 @@ run ve run heat -p steps=4000 -n 2 --time 5m --in slurm-templates/heat/example/m
 job=$(ve jobs --json | python3 -c 'import json,sys; print(max(j["job"] for j in json.load(sys.stdin)))')
 
 step "waiting until job $job runs, then killing the worker (kill -9)"
-until [ "$(ve job "$job" --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["state"])')" = running ]; do sleep 0.5; done
+while :; do
+  state=$(ve job "$job" --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["state"])')
+  case $state in
+    assigned | accepted | staging | queued) sleep 0.5 ;;
+    running) break ;;
+    *) die "job $job is $state before it was seen to run" "see $full/worker.log" ;;
+  esac
+done
 kill -9 "$worker_pid"
 note "the worker is gone; the job goes on, its money is held, nobody is charged twice"
 run ve money "$job"
