@@ -1,14 +1,18 @@
 //! A whole small market on one machine: a development chain, a provider with a worker beside the `local` scheduler,
 //! and a customer who uses `ve` as a person would.
 
-use crate::{described, eventually, Node, Process, TestDir, PATIENCE};
-use anyhow::{ensure, Context, Result};
+use crate::{
+    binary, described, eventually, free_port, repository, Node, Process, TestDir, PATIENCE,
+};
+use anyhow::{bail, ensure, Context, Result};
 use serde_json::Value;
 use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
+use tokio::sync::OnceCell;
+use ve_chain::{Chain, ConnectOptions};
 
 /// Processors of the cluster that a market registers.
 pub const CLUSTER_CPUS: u32 = 4;
@@ -28,7 +32,7 @@ pub struct Market {
     pub node: Node,
     /// The worker, if it runs.
     pub worker: Option<Process>,
-    options: MarketOptions,
+    chain: OnceCell<Chain>,
     /// Everything lies here; dropped last.
     pub dir: TestDir,
 }
@@ -39,43 +43,37 @@ impl Market {
         let dir = TestDir::new(name)?;
         let mut arguments = vec!["--dev"];
         arguments.extend(options.node.iter().map(String::as_str));
-        let node = Node::start(&dir.path().join("node"), &arguments).await?;
+        let node = Node::start(&dir.path().join("node"), &arguments)
+            .await
+            .inspect_err(|_| dir.keep())?;
         let mut market = Self {
             node,
             worker: None,
-            options,
+            chain: OnceCell::new(),
             dir,
         };
-        market
-            .prepare()
-            .await
-            .map_err(|e| e.context(format!("kept in {}", market.dir.path().display())))?;
-        if !market.options.without_worker {
+        market.register().inspect_err(|_| market.dir.keep())?;
+        if !options.without_worker {
             market.start_worker()?;
         }
         Ok(market)
     }
 
-    async fn prepare(&mut self) -> Result<()> {
+    fn register(&self) -> Result<()> {
         // The library that ships, and the templates that only tests want.
-        let library = self.dir.path().join("templates");
+        let library = self.path("templates");
         for folder in ["slurm-templates", "tests/e2e/templates"] {
-            copy_folder(&crate::repository().join(folder), &library)?;
+            copy_folder(&repository().join(folder), &library)?;
         }
-        let script = crate::repository().join("scripts/lib/market.sh");
-        let log = self.dir.path().join("market.log");
+        let log = self.path("market.log");
+        let bin = binary("ve");
         let status = Command::new("bash")
-            .arg(&script)
-            .env(
-                "VE_BIN",
-                crate::binary("ve")
-                    .parent()
-                    .context("a binary lies in a folder")?,
-            )
+            .arg(repository().join("scripts/lib/market.sh"))
+            .env("VE_BIN", bin.parent().context("a binary lies in a folder")?)
             .env("VE_MARKET_DIR", self.dir.path())
             .env("VE_MARKET_TEMPLATES", &library)
             .env("VE_URL", self.node.url())
-            .env("VE_METRICS_PORT", crate::free_port().to_string())
+            .env("VE_METRICS_PORT", free_port().to_string())
             .env("VE_CLUSTER_CPUS", CLUSTER_CPUS.to_string())
             .stdout(fs::File::create(&log)?)
             .stderr(fs::File::options().append(true).open(&log)?)
@@ -88,28 +86,48 @@ impl Market {
         Ok(())
     }
 
+    /// Opens a market, acts on it, and closes it; kept for a look, with the last words of node and worker told, if that
+    /// fails.
+    pub async fn with(
+        name: &str,
+        options: MarketOptions,
+        act: impl AsyncFnOnce(&mut Self) -> Result<()>,
+    ) -> Result<()> {
+        let mut market = Self::open(name, options).await?;
+        let result = act(&mut market).await;
+        if result.is_err() {
+            market.dir.keep();
+            for log in ["worker.log", "node/node.log"] {
+                let text = fs::read_to_string(market.path(log)).unwrap_or_default();
+                let lines: Vec<&str> = text.lines().collect();
+                let last = lines
+                    .get(lines.len().saturating_sub(20)..)
+                    .unwrap_or_default();
+                eprintln!("{name}, last lines of {log}:\n{}", last.join("\n"));
+            }
+        }
+        result
+    }
+
     /// Starts the worker.
     pub fn start_worker(&mut self) -> Result<()> {
-        self.start_worker_with(&crate::binary("virtengine-worker"), &[])
+        self.start_worker_with(&binary("virtengine-worker"), &[])
     }
 
     /// Starts a worker that dies at a named place, on its `nth` passage; needs the build with failpoints.
     pub fn start_worker_dying_at(&mut self, failpoint: &str, nth: u32) -> Result<()> {
-        let binary = crate::binary("virtengine-worker-failpoints");
+        let binary = binary("virtengine-worker-failpoints");
         self.start_worker_with(&binary, &["--failpoint", &format!("{failpoint}:{nth}")])
     }
 
     fn start_worker_with(&mut self, binary: &Path, arguments: &[&str]) -> Result<()> {
         self.kill_worker();
+        let config = self.path("worker.toml");
         let process = Process::start(
             Command::new(binary)
-                .args([
-                    "run",
-                    "--config",
-                    &self.dir.path().join("worker.toml").to_string_lossy(),
-                ])
+                .args(["run", "--config", &config.to_string_lossy()])
                 .args(arguments),
-            &self.dir.path().join("worker.log"),
+            &self.path("worker.log"),
         )?;
         self.worker = Some(process);
         Ok(())
@@ -127,9 +145,16 @@ impl Market {
         self.dir.path().join(name)
     }
 
+    /// A connection to the chain that repairs itself, for what `ve` does not tell.
+    pub async fn chain(&self) -> Result<&Chain> {
+        let connect =
+            || async { Chain::connect(&self.node.url(), ConnectOptions::default()).await };
+        Ok(self.chain.get_or_try_init(connect).await?)
+    }
+
     /// Runs `ve` as `who` ("alice" or "bob").
     pub fn ve_as(&self, who: &str, arguments: &[&str]) -> Result<Output> {
-        Command::new(crate::binary("ve"))
+        Command::new(binary("ve"))
             .args(["--key", who])
             .args(arguments)
             .env("VE_CONFIG", self.path("ve.toml"))
@@ -168,16 +193,33 @@ impl Market {
         self.ve(&["job", &job.to_string()])
     }
 
-    /// Waits until a job is in one of `states`.
+    /// Waits until a job is in one of `states`. Fails at once when it has ended in another.
     pub async fn wait_for(&self, job: u64, states: &[&str]) -> Result<Value> {
-        eventually(&format!("job {job} in {states:?}"), PATIENCE, async || {
+        let what = format!("job {job} to be {states:?}");
+        let found = eventually(&what, PATIENCE, async || {
             let now = self.job(job)?;
-            let state = now["state"].as_str().unwrap_or_default().to_string();
-            ensure!(states.contains(&state.as_str()), "it is {state}");
-            Ok(now)
+            let state = now["state"].as_str().unwrap_or_default();
+            let wanted = states.contains(&state);
+            ensure!(wanted || now["ended"] == true, "it is {state}");
+            Ok((wanted, now))
+        });
+        match found.await? {
+            (true, now) => Ok(now),
+            (false, now) => bail!("job {job} was to be {states:?}, and ended: {now}"),
+        }
+    }
+
+    /// Waits until the money of a job is final, and says where it went.
+    pub async fn settled(&self, job: u64) -> Result<Value> {
+        let what = format!("the money of job {job} to be final");
+        eventually(&what, PATIENCE, async || {
+            let money = self.ve(&["money", &job.to_string()])?;
+            let of = |field| units(&money, field);
+            ensure!(of("pending")? == 0 && of("held")? == 0, "{money}");
+            ensure!(of("paid")? + of("refunded")? == of("deposited")?, "{money}");
+            Ok(money)
         })
         .await
-        .with_context(|| format!("see {}", self.dir.path().display()))
     }
 
     /// Files below `dir` (of the market) that contain `needle`.

@@ -1,10 +1,10 @@
 //! The first command of the README, and the README's claim about what it prints.
 //!
-//! After a change that was meant: `VE_BLESS=1 cargo test -p virtengine-e2e --test readme`.
+//! After a change that was meant: `VE_BLESS=1 cargo test --workspace --test e2e readme`.
 
 use anyhow::{ensure, Context, Result};
 use std::{fs, process::Command};
-use virtengine_e2e::{described, free_port, repository, TestDir};
+use virtengine_e2e::{binary, described, free_ports, repository, TestDir};
 
 const BEGIN: &str = "<!-- demo:begin -->\n```text\n";
 const END: &str = "```\n<!-- demo:end -->";
@@ -45,12 +45,18 @@ fn normal(text: &str, dir: &str) -> Vec<String> {
 #[test]
 fn the_demo_should_print_what_the_readme_shows() -> Result<()> {
     let dir = TestDir::new("demo")?;
-    let dir = dir.path().to_string_lossy().to_string();
+    compare(&dir.path().to_string_lossy()).inspect_err(|_| dir.keep())
+}
+
+fn compare(dir: &str) -> Result<()> {
+    let ve = binary("ve");
+    let bin = ve.parent().context("a binary lies in a folder")?;
     let output = Command::new("bash")
         .args(["scripts/demo.sh", "--once"])
         .current_dir(repository())
-        .env("VE_DEMO_DIR", &dir)
-        .env("VE_DEMO_PORT", free_port().to_string())
+        .env("VE_BIN", bin)
+        .env("VE_DEMO_DIR", dir)
+        .env("VE_DEMO_PORT", free_ports(4).to_string())
         .output()?;
     ensure!(output.status.success(), "{}", described(&output));
     // What a person sees: both streams, in the order of the script's own steps.
@@ -75,13 +81,13 @@ fn the_demo_should_print_what_the_readme_shows() -> Result<()> {
         let blessed = format!(
             "{}{}{}",
             &readme[..from],
-            shown.replace(&dir, "demo"),
+            shown.replace(dir, "demo"),
             &readme[to..]
         );
         fs::write(&path, blessed)?;
         return Ok(());
     }
-    let (now, then) = (normal(shown, &dir), normal(&readme[from..to], &dir));
+    let (now, then) = (normal(shown, dir), normal(&readme[from..to], dir));
     let missing: Vec<_> = then.iter().filter(|line| !now.contains(line)).collect();
     let new: Vec<_> = now.iter().filter(|line| !then.contains(line)).collect();
     ensure!(

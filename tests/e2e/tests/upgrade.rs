@@ -88,9 +88,13 @@ fn roles(node: &Node, accounts: &[AccountId32]) -> Result<Vec<Value>> {
 #[tokio::test]
 async fn a_running_chain_should_upgrade_under_load_and_keep_what_it_stored() -> Result<()> {
     let dir = TestDir::new("upgrade")?;
-    let spec = old_spec(dir.path())?;
+    upgrade(dir.path()).await.inspect_err(|_| dir.keep())
+}
+
+async fn upgrade(dir: &Path) -> Result<()> {
+    let spec = old_spec(dir)?;
     let node = Node::start(
-        &dir.path().join("node"),
+        &dir.join("node"),
         &[
             "--chain",
             &spec,
@@ -111,9 +115,7 @@ async fn a_running_chain_should_upgrade_under_load_and_keep_what_it_stored() -> 
     };
     let (alice, bob) = (as_("//Alice")?, as_("//Bob")?);
 
-    // Something in every pallet, written by the old runtime.
-    let provider_role = calls::sudo::sudo(calls::accounts::nominate(bob.account(), Role::Provider));
-    let _ = alice.submit(provider_role).await;
+    // Something in every pallet, written by the old runtime. Bob is a provider by genesis.
     bob.submit(calls::keyring::register_key([5; 32], &name("laptop")))
         .await?;
     bob.submit(calls::providers::register(

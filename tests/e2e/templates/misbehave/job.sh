@@ -8,5 +8,10 @@ case "$VE_PARAM_how" in
   stubborn) trap '' USR1 TERM; while :; do sleep 1; done ;;
   link) rm "$VE_OUTPUT_DIR/out.txt"; ln -s /etc/passwd "$VE_OUTPUT_DIR/out.txt" ;;
   secret) cat "$VE_INPUT_DIR/note.txt" >>"$VE_OUTPUT_DIR/out.txt"; cat "$VE_INPUT_DIR/note.txt" ;;
-  tally) echo run >>"$VE_PARAM_tally"; sleep 2 ;;
+  tally)
+    echo begin >>"$VE_PARAM_tally"
+    second=0
+    while [ "$second" -lt "$VE_PARAM_seconds" ]; do echo "second $second"; sleep 1; second=$((second + 1)); done
+    echo end >>"$VE_PARAM_tally"
+    ;;
 esac

@@ -1,0 +1,66 @@
+//! What makes a node start in a second: raw chain specs and compiled runtimes, kept beside the binaries.
+//!
+//! A node compiles the runtime when it starts, for half a minute of processor time in this profile: once for itself, and
+//! once to build the genesis of a spec that is not raw.
+
+use crate::{binary, described};
+use anyhow::{ensure, Context, Result};
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// Where they are kept.
+pub fn folder() -> Result<PathBuf> {
+    let node = binary("virtengine-node");
+    let folder = node
+        .parent()
+        .context("a binary lies in a folder")?
+        .join("e2e");
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+/// The arguments of a node, with the chains of the presets replaced by their raw specs.
+pub fn with_raw_spec(arguments: &[&str]) -> Result<Vec<String>> {
+    let mut all: Vec<String> = arguments.iter().map(|a| a.to_string()).collect();
+    let named = arguments
+        .iter()
+        .position(|a| *a == "--chain")
+        .map(|i| i + 1);
+    match named {
+        Some(at) => {
+            if let Some(name) = all
+                .get_mut(at)
+                .filter(|n| ["dev", "local"].contains(&&***n))
+            {
+                *name = raw(name)?;
+            }
+        }
+        None if arguments.contains(&"--dev") => all.extend(["--chain".into(), raw("dev")?]),
+        None => {}
+    }
+    Ok(all)
+}
+
+/// The raw spec of a preset; exported again when the node is newer.
+fn raw(name: &str) -> Result<String> {
+    // Tests are processes that start together: one makes it, the others wait.
+    let lock = File::create(folder()?.join("lock"))?;
+    lock.lock()?;
+    let node = binary("virtengine-node");
+    let path = folder()?.join(format!("{name}.json"));
+    let changed = |path: &Path| fs::metadata(path).and_then(|m| m.modified()).ok();
+    if changed(&path) <= changed(&node) {
+        let output = Command::new(node)
+            .args(["export-chain-spec", "--raw", "--chain", name])
+            .output()?;
+        ensure!(output.status.success(), "{}", described(&output));
+        // In one move: killed in the middle, it would leave half a spec.
+        let aside = path.with_extension(std::process::id().to_string());
+        fs::write(&aside, output.stdout)?;
+        fs::rename(&aside, &path)?;
+    }
+    Ok(path.to_string_lossy().into())
+}
