@@ -51,7 +51,7 @@ memory-gib = "0.1VE"
 TOML
 
 step "waiting for the chain"
-for _ in $(seq 120); do
+for _ in $(seq 360); do
   ve clusters --json >/dev/null 2>&1 && break
   sleep 0.5
 done

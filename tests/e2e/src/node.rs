@@ -9,6 +9,7 @@ use std::{
     process::Command,
     time::Duration,
 };
+use tokio::sync::Mutex;
 
 /// A node and how to start it again.
 pub struct Node {
@@ -32,8 +33,11 @@ impl Node {
         fs::create_dir_all(dir)?;
         let arguments = spec::with_raw_spec(arguments)?;
         let (rpc, metrics, p2p) = (free_port(), free_port(), free_port());
+        // The first one compiles the runtime for all.
+        static COMPILED: Mutex<bool> = Mutex::const_new(false);
+        let mut first = Some(COMPILED.lock().await).filter(|compiled| !**compiled);
         let process = Self::spawn(dir, &arguments, rpc, metrics, p2p)?;
-        let node = Self {
+        let mut node = Self {
             process,
             arguments,
             rpc,
@@ -42,6 +46,9 @@ impl Node {
             dir: dir.into(),
         };
         node.wait_ready().await?;
+        if let Some(compiled) = &mut first {
+            **compiled = true;
+        }
         Ok(node)
     }
 
@@ -69,12 +76,21 @@ impl Node {
         )
     }
 
-    async fn wait_ready(&self) -> Result<()> {
-        eventually("the node's RPC", PATIENCE, async || {
-            self.rpc("system_health", Value::Array(vec![])).map(|_| ())
-        })
-        .await
-        .with_context(|| format!("see {}", self.process.log.display()))
+    async fn wait_ready(&mut self) -> Result<()> {
+        let answers = eventually("the node's RPC", PATIENCE, async || {
+            // There is nothing to wait for when it has ended.
+            let runs = self.process.is_running();
+            if runs {
+                self.rpc("system_health", Value::Array(vec![]))?;
+            }
+            Ok(runs)
+        });
+        if answers.await? {
+            return Ok(());
+        }
+        let said = self.output();
+        let from = said.len().saturating_sub(2_000);
+        bail!("the node ended:\n{}", said.get(from..).unwrap_or(&said))
     }
 
     /// kill -9.

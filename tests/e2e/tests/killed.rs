@@ -105,8 +105,8 @@ async fn dispute(market: &Market, job: u64) -> Result<bool> {
         Signer::from_uri(&"//Alice".to_string().into())?,
     );
     let call = calls::billing::dispute(job, DISPUTED, H256::repeat_byte(1));
-    let outcome = alice.submit_until(call, Until::Included, |_| ()).await;
-    Ok(outcome.is_ok())
+    let _too_late = alice.submit_until(call, Until::Included, |_| ()).await;
+    Ok(chain.at_best().await?.dispute(job).await?.is_some())
 }
 
 #[tokio::test]
