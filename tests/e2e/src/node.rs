@@ -9,7 +9,6 @@ use std::{
     process::Command,
     time::Duration,
 };
-use tokio::sync::Mutex;
 
 /// A node and how to start it again.
 pub struct Node {
@@ -33,9 +32,7 @@ impl Node {
         fs::create_dir_all(dir)?;
         let arguments = spec::with_raw_spec(arguments)?;
         let (rpc, metrics, p2p) = (free_port(), free_port(), free_port());
-        // The first one compiles the runtime for all.
-        static COMPILED: Mutex<bool> = Mutex::const_new(false);
-        let mut first = Some(COMPILED.lock().await).filter(|compiled| !**compiled);
+        let first = spec::FirstStart::take()?;
         let process = Self::spawn(dir, &arguments, rpc, metrics, p2p)?;
         let mut node = Self {
             process,
@@ -46,8 +43,8 @@ impl Node {
             dir: dir.into(),
         };
         node.wait_ready().await?;
-        if let Some(compiled) = &mut first {
-            **compiled = true;
+        if let Some(first) = first {
+            first.over()?;
         }
         Ok(node)
     }

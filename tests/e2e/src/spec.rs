@@ -44,23 +44,55 @@ pub fn with_raw_spec(arguments: &[&str]) -> Result<Vec<String>> {
     Ok(all)
 }
 
+/// Whether `path` was made after the node was built.
+fn is_current(path: &Path) -> bool {
+    let changed = |path: &Path| fs::metadata(path).and_then(|m| m.modified()).ok();
+    changed(path) > changed(&binary("virtengine-node"))
+}
+
+/// Tests are processes that start together: one makes what all need, the others wait.
+fn lock(name: &str) -> Result<File> {
+    let file = File::create(folder()?.join(name))?;
+    file.lock()?;
+    Ok(file)
+}
+
 /// The raw spec of a preset; exported again when the node is newer.
 fn raw(name: &str) -> Result<String> {
-    // Tests are processes that start together: one makes it, the others wait.
-    let lock = File::create(folder()?.join("lock"))?;
-    lock.lock()?;
-    let node = binary("virtengine-node");
+    let _alone = lock("spec.lock")?;
     let path = folder()?.join(format!("{name}.json"));
-    let changed = |path: &Path| fs::metadata(path).and_then(|m| m.modified()).ok();
-    if changed(&path) <= changed(&node) {
-        let output = Command::new(node)
+    if !is_current(&path) {
+        let output = Command::new(binary("virtengine-node"))
             .args(["export-chain-spec", "--raw", "--chain", name])
             .output()?;
         ensure!(output.status.success(), "{}", described(&output));
         // In one move: killed in the middle, it would leave half a spec.
-        let aside = path.with_extension(std::process::id().to_string());
+        let aside = path.with_extension("new");
         fs::write(&aside, output.stdout)?;
         fs::rename(&aside, &path)?;
     }
     Ok(path.to_string_lossy().into())
+}
+
+/// The first start of a node of this build, which compiles the runtime. Nobody else starts one before it is over.
+pub struct FirstStart {
+    done: PathBuf,
+    _alone: File,
+}
+
+impl FirstStart {
+    /// `None` when it is over.
+    pub fn take() -> Result<Option<Self>> {
+        let alone = lock("compile.lock")?;
+        let done = folder()?.join("compiled");
+        Ok((!is_current(&done)).then_some(Self {
+            done,
+            _alone: alone,
+        }))
+    }
+
+    /// The node answers, so what it compiled is there.
+    pub fn over(self) -> Result<()> {
+        Ok(fs::write(self.done, "")?)
+    }
 }
