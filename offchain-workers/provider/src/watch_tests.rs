@@ -90,6 +90,9 @@ impl Snapshot for Block {
     async fn keys(&self, _: &AccountId32) -> Result<Vec<(KeyId, EncryptionKey)>, ChainError> {
         Ok(Vec::new())
     }
+    async fn arbiter_keys(&self, _: usize) -> Result<Vec<Vec<EncryptionKey>>, ChainError> {
+        Ok(Vec::new())
+    }
     async fn provider_of(&self, _: &AccountId32) -> Result<Option<ProviderId>, ChainError> {
         Ok(None)
     }
@@ -187,7 +190,6 @@ async fn context(directory: &std::path::Path) -> Context {
             poll: Duration::from_secs(1),
             input_grace: Duration::from_secs(1),
             parallel: 1,
-            arbiters: Vec::new(),
             drain: Duration::from_secs(1),
             job_path: String::new(),
         },
@@ -226,7 +228,7 @@ async fn refresh_should_read_what_the_events_name_and_nothing_else_when_all_has_
     // One was given to somebody else, one is pruned, one is new.
     block.number = 12;
     block.jobs.insert(3, job(THEIRS));
-    block.jobs.remove(4);
+    block.jobs.remove(&4);
     block.jobs.insert(300, like.clone());
     block.news = Some(News::from([
         (3, Some(THEIRS)),

@@ -140,13 +140,6 @@ impl Node {
         Ok(format!("/ip4/127.0.0.1/tcp/{}/p2p/{peer}", self.p2p))
     }
 
-    /// Address under which other nodes find it.
-    pub fn address(&self) -> Result<String> {
-        let peer = self.rpc("system_localPeerId", Value::Array(vec![]))?;
-        let peer = peer.as_str().context("a peer id is a string")?;
-        Ok(format!("/ip4/127.0.0.1/tcp/{}/p2p/{peer}", self.p2p))
-    }
-
     /// One JSON-RPC call over HTTP.
     pub fn rpc(&self, method: &str, params: Value) -> Result<Value> {
         rpc(self.rpc, method, params)

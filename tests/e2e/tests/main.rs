@@ -3,8 +3,8 @@
 
 mod assets;
 mod chain_gone;
-mod dispute;
 mod disk;
+mod dispute;
 mod failures;
 mod killed;
 mod load;
