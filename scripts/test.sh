@@ -52,7 +52,7 @@ benchmarks() {
 scripts_parse() { for f in scripts/*.sh scripts/lib/*.sh .ci/run slurm-templates/*/*.sh; do bash -n "$f" || return 1; done; }
 templates() { for t in slurm-templates/*/template.toml; do "$target/debug/ve" template check "$(dirname "$t")" || return 1; done; }
 npm_ready() { command -v npm >/dev/null || die "npm was not found" "install Node.js 20 or newer"; }
-stock_client() { npm_ready && (cd tests/client && npm ci --silent --no-audit --no-fund) && bash tests/client/run.sh "$target/debug"; }
+stock_clients() { npm_ready && (cd tests/client && npm ci --silent --no-audit --no-fund) && bash tests/client/run.sh "$target/debug"; }
 hpke_interop() { npm_ready && (cd offchain-workers/envelope/tests/interop && npm ci --silent --no-audit --no-fund) &&
   VE_INTEROP=1 cargo test --locked --workspace --test envelope interop; }
 
@@ -69,7 +69,7 @@ part templates "job templates pass their check"              templates
 part tests     "unit, property and end-to-end tests"         cargo nextest run --locked --workspace --no-fail-fast
 part doctests  "examples of the documentation"               cargo test --locked --workspace --doc
 part interop   "HPKE against another implementation"         hpke_interop
-part client    "stock polkadot.js client"                    stock_client
+part client    "stock clients: polkadot.js and smoldot"      stock_clients
 part bench     "benchmark functions and try-runtime hooks"   benchmarks
 part lints     "clippy without warnings"                     lints
 part docs      "documentation without warnings"              documentation

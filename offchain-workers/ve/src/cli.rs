@@ -567,7 +567,7 @@ mod tests {
     #[test]
     fn value_should_be_refused_when_it_is_malformed() {
         for line in [
-            "ve run heat --max 2EUR",
+            "ve run heat --max two",
             "ve quote heat --time 10",
             "ve quote heat --mem 512",
             "ve invoice show 2026-13",

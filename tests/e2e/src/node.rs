@@ -67,7 +67,10 @@ impl Node {
                 ])
                 .args(["--listen-addr", &format!("/ip4/127.0.0.1/tcp/{p2p}")])
                 .args(["--no-mdns", "--no-telemetry", "--no-hardware-benchmarks"])
-                .args(["--wasm-cache", &spec::folder()?.to_string_lossy()])
+                .args([
+                    "--wasm-cache",
+                    &spec::folder()?.join("wasm").to_string_lossy(),
+                ])
                 .args(arguments),
             &dir.join("node.log"),
         )

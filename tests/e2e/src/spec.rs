@@ -11,14 +11,15 @@ use std::{
     process::Command,
 };
 
-/// Where they are kept.
+/// Where they are kept. Compiled runtimes have a folder of their own in it, `wasm`: the cache removes what it does not
+/// know.
 pub fn folder() -> Result<PathBuf> {
     let node = binary("virtengine-node");
     let folder = node
         .parent()
         .context("a binary lies in a folder")?
         .join("e2e");
-    fs::create_dir_all(&folder)?;
+    fs::create_dir_all(folder.join("wasm"))?;
     Ok(folder)
 }
 

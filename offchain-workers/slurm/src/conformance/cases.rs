@@ -493,7 +493,7 @@ pub(super) async fn refusals(bed: &dyn Bed) -> Outcome {
 
 pub(super) async fn statuses(bed: &dyn Bed) -> Outcome {
     let client = bed.client().await;
-    let (ended, running) = (job(bed, "exit 3")?, job(bed, "touch runs; sleep 60")?);
+    let (ended, running) = (job(bed, "exit 3")?, job(bed, "echo run >> runs; sleep 60")?);
     let ended_id = client.submit(&ended).await?;
     wait_end(&*client, &ended_id, bed.patience()).await?;
     let running_id = client.submit(&running).await?;

@@ -318,10 +318,9 @@ impl World {
             drain: Duration::from_secs(5),
             job_path: "/usr/bin:/bin".into(),
         };
-        let database = Database::open(&self.store).await.unwrap();
         let context = Context {
             chain: Arc::new(self.chain.clone()),
-            records: Records::load(database).await.unwrap(),
+            records: Records::load(self.database().await).await.unwrap(),
             artifacts: Artifacts(self.artifacts()),
             library: Library::open(&self.root.join("library")).unwrap(),
             secret: secret(&self.root.join("worker.key")),
@@ -331,6 +330,19 @@ impl World {
             observer,
         };
         Role::new(context)
+    }
+
+    /// Opens the store; the role that had it before in this process may be giving it back still.
+    async fn database(&self) -> Database {
+        let begun = std::time::Instant::now();
+        loop {
+            match Database::open(&self.store).await {
+                Err(ve_store::Error::InUse(_)) if begun.elapsed() < Duration::from_secs(10) => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                opened => return opened.unwrap(),
+            }
+        }
     }
 
     /// Runs the role in this process until `done`, at most `limit`.
