@@ -135,7 +135,7 @@ async fn chain_should_remove_a_validator_and_go_on_when_it_runs_twice() -> Resul
     let mut found = Vec::new();
     eventually(
         "the proof, and what follows from it",
-        PATIENCE,
+        2 * PATIENCE,
         async || {
             found.extend(events(&chain, &mut seen).await?);
             let has = |pallet, name| found.iter().any(|event| event.is(pallet, name));

@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use super::{final_rows, job, wait_end, wait_file, Bed, Failure};
+use super::{final_rows, job, wait_end, wait_file, wait_running, Bed, Failure};
 use crate::{
     outcome,
     scheduler::{ForgetError, QueryError, SubmitError},
@@ -493,11 +493,11 @@ pub(super) async fn refusals(bed: &dyn Bed) -> Outcome {
 
 pub(super) async fn statuses(bed: &dyn Bed) -> Outcome {
     let client = bed.client().await;
-    let (ended, running) = (job(bed, "exit 3")?, job(bed, "echo run >> runs; sleep 60")?);
+    let (ended, running) = (job(bed, "exit 3")?, job(bed, "sleep 60")?);
     let ended_id = client.submit(&ended).await?;
     wait_end(&*client, &ended_id, bed.patience()).await?;
     let running_id = client.submit(&running).await?;
-    wait_file(&running.work_dir.join("runs"), bed.patience()).await?;
+    wait_running(&*client, &running_id, bed.patience()).await?;
     let ids = [
         running_id.clone(),
         bed.unknown_id(),

@@ -216,6 +216,27 @@ pub fn job(bed: &dyn Bed, body: &str) -> io::Result<SubmitSpec> {
     })
 }
 
+/// Waits until a job runs. A scheduler that starts jobs when it is asked about them is asked.
+pub async fn wait_running(
+    client: &dyn Scheduler,
+    id: &SchedulerJobId,
+    patience: Duration,
+) -> Result<(), Failure> {
+    let until = Instant::now() + patience;
+    loop {
+        match client.status(id).await {
+            Status::Running { .. } => return Ok(()),
+            Status::Queued | Status::Unknown(_) if Instant::now() < until => {}
+            other => {
+                return Err(Failure(format!(
+                    "job {id} does not run within {patience:?}: {other:?}"
+                )))
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+}
+
 /// Polls until a job has ended, for at most `patience`. The status may only go forward meanwhile.
 pub async fn wait_end(
     client: &dyn Scheduler,
