@@ -1,7 +1,10 @@
 # Building with visible progress. Sourced after ui.sh.
 
+# What tells cargo of another workspace than the node's: --manifest-path FILE.
+workspace=()
+
 # crates_to_build: how many crates the whole workspace is made of, for the progress line.
-crates_to_build() { cargo tree --locked --workspace --prefix none -e normal,build 2>/dev/null | awk '{print $1 $2}' | sort -u | wc -l; }
+crates_to_build() { cargo tree --locked --workspace "${workspace[@]}" --prefix none -e normal,build 2>/dev/null | awk '{print $1 $2}' | sort -u | wc -l; }
 
 # build WHAT NEXT CARGO-ARGUMENTS...: runs cargo and prints, every ten seconds, what is being compiled, how far it is
 # and what comes next. The whole output goes to the log.
@@ -38,4 +41,4 @@ build() {
 }
 
 # Where cargo puts what it builds (a user-level configuration may share one directory between checkouts).
-target_dir() { cargo metadata --locked --format-version 1 --no-deps | python3 -c 'import json,sys; print(json.load(sys.stdin)["target_directory"])'; }
+target_dir() { cargo metadata --locked "${workspace[@]}" --format-version 1 --no-deps | python3 -c 'import json,sys; print(json.load(sys.stdin)["target_directory"])'; }
