@@ -15,7 +15,10 @@ use crate::{
     ui,
 };
 use serde_json::json;
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{btree_map::Entry, BTreeMap},
+    path::PathBuf,
+};
 use ve_chain::{calls, dispute::in_turn, AccountId32, At};
 use ve_envelope::{seal, Binding, PublicKey};
 use ve_templates::{ContentKeyBytes, JobPayload, PayloadInput, TemplateRef};
@@ -58,9 +61,8 @@ async fn choose(at: &At, offers: Vec<Offer>) -> Result<Chosen> {
         if chosen.offers.len() >= MAX_CANDIDATES as usize {
             break;
         }
-        if !chosen.keys.contains_key(&offer.provider) {
-            let keys = readers::keys(at, offer.provider, MAX_RECIPIENTS as usize).await?;
-            chosen.keys.insert(offer.provider, keys);
+        if let Entry::Vacant(unread) = chosen.keys.entry(offer.provider) {
+            unread.insert(readers::keys(at, offer.provider, MAX_RECIPIENTS as usize).await?);
         }
         if chosen
             .keys
