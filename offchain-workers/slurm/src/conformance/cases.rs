@@ -493,11 +493,13 @@ pub(super) async fn refusals(bed: &dyn Bed) -> Outcome {
 
 pub(super) async fn statuses(bed: &dyn Bed) -> Outcome {
     let client = bed.client().await;
-    let (ended, running) = (job(bed, "exit 3")?, job(bed, "sleep 60")?);
+    let (ended, running) = (job(bed, "exit 3")?, job(bed, "echo run >> runs; sleep 60")?);
     let ended_id = client.submit(&ended).await?;
     wait_end(&*client, &ended_id, bed.patience()).await?;
     let running_id = client.submit(&running).await?;
     wait_running(&*client, &running_id, bed.patience()).await?;
+    // From the first line of its script on, when it began is on record and does not change.
+    wait_file(&running.work_dir.join("runs"), bed.patience()).await?;
     let ids = [
         running_id.clone(),
         bed.unknown_id(),
