@@ -66,7 +66,18 @@ impl At {
         let bytes = self
             .chain
             .state_call(method, &arguments.encode(), self.head.hash)
-            .await?;
+            .await
+            .map_err(|error| match error {
+                // The executor's words for what the runtime does not export.
+                ChainError::Rpc { reason, .. }
+                    if reason.contains(&format!("Exported method {method} is not found")) =>
+                {
+                    ChainError::Incompatible(format!(
+                        "it has no {method}; upgrade the chain first, or use an older release of this program"
+                    ))
+                }
+                other => other,
+            })?;
         let mut rest = &bytes[..];
         let value = R::decode(&mut rest)
             .map_err(|e| ChainError::Incompatible(format!("the answer of {method}: {e}")))?;

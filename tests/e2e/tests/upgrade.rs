@@ -6,7 +6,9 @@
 use anyhow::{ensure, Context, Result};
 use serde_json::{json, Value};
 use std::{collections::BTreeMap, fs, path::Path, process::Command, time::Duration};
-use ve_chain::{calls, AccountId32, Call, Chain, ConnectOptions, Signer, Submitter, Until};
+use ve_chain::{
+    calls, AccountId32, Call, Chain, ChainError, ConnectOptions, Signer, Submitter, Until,
+};
 use virtengine_e2e::{binary, eventually, Node, TestDir, PATIENCE};
 use virtengine_primitives::{
     billing::{Component, PricePlan, Rate},
@@ -114,6 +116,12 @@ async fn upgrade(dir: &Path) -> Result<()> {
         ))
     };
     let (alice, bob) = (as_("//Alice")?, as_("//Bob")?);
+    // A program that is newer than the chain says so.
+    let asked = chain.at_best().await?.with_role(Role::Arbiter, None).await;
+    ensure!(
+        matches!(&asked, Err(ChainError::Incompatible(what)) if what.contains("upgrade the chain")),
+        "{asked:?}"
+    );
 
     // Something in every pallet, written by the old runtime. Bob is a provider by genesis.
     bob.submit(calls::keyring::register_key([5; 32], &name("laptop")))
