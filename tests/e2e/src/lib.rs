@@ -1,7 +1,7 @@
 //! Real processes for end-to-end tests: nodes, workers and the `ve` client, each in a directory of its own that is
 //! removed when the test passes and kept (its path printed) when it fails.
 
-use anyhow::Result;
+use anyhow::{ensure, Result};
 use std::{
     net::TcpListener,
     path::{Path, PathBuf},
@@ -99,6 +99,16 @@ pub async fn eventually<T>(
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
     }
+}
+
+/// An error unless a command ended with this exit status and printed these words.
+pub fn ensure_exit(output: &Output, code: i32, words: &str) -> Result<()> {
+    let text = described(output);
+    ensure!(
+        output.status.code() == Some(code) && text.contains(words),
+        "expected exit {code} and {words:?}: {text}"
+    );
+    Ok(())
 }
 
 /// What a command printed, with its exit status.

@@ -188,6 +188,16 @@ impl Market {
             .with_context(|| format!("`ve run --json` names the job: {answer}"))
     }
 
+    /// Buys the example of the workload library, two processors for some seconds, with a ceiling of 2 VE; returns the
+    /// number of the job.
+    pub fn submit_heat(&self) -> Result<u64> {
+        let mesh = crate::repository().join("slurm-templates/heat/example/mesh.dat");
+        let mesh = mesh.to_string_lossy();
+        let size = ["heat", "-p", "steps=2000", "-n", "2", "--time", "5m"];
+        let terms = ["--in", &mesh, "--max", "2VE"];
+        self.submit(&[&size[..], &terms].concat())
+    }
+
     /// The state of a job as `ve job --json` names it.
     pub fn job(&self, job: u64) -> Result<Value> {
         self.ve(&["job", &job.to_string()])

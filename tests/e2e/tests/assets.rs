@@ -3,24 +3,17 @@
 use anyhow::{ensure, Context, Result};
 use codec::Compact;
 use serde_json::Value;
-use std::{fs, process::Output};
+use std::fs;
 use ve_chain::{AccountId32, Call, Chain, ConnectOptions, Signer, Submitter};
-use virtengine_e2e::{described, eventually, repository, units, Market, MarketOptions, PATIENCE};
+use virtengine_e2e::{
+    described, ensure_exit, eventually, repository, units, Market, MarketOptions, PATIENCE,
+};
 use virtengine_primitives::AssetKind;
 
 const GOLD: u32 = 7;
 /// The asset of development chains that fees can be paid in.
 const USDX: u32 = 1;
 const FERDIE: &str = "5CiPPseXPECbkjWCa6MnjNokrgYjMqmKndv2rSnekmSK2DjL";
-
-fn ensure_exit(output: &Output, code: i32, words: &str) -> Result<()> {
-    let text = described(output);
-    ensure!(
-        output.status.code() == Some(code) && text.contains(words),
-        "expected exit {code} and {words:?}: {text}"
-    );
-    Ok(())
-}
 
 fn account(uri: &str) -> Result<AccountId32> {
     Ok(Signer::from_uri(&uri.to_string().into())?.account().clone())

@@ -5,19 +5,10 @@ use anyhow::{ensure, Context, Result};
 use serde_json::Value;
 use std::{fs, path::Path, process::Output, time::Duration};
 use ve_chain::{Chain, ConnectOptions, Signer};
-use virtengine_e2e::{described, eventually, repository, units, Market, MarketOptions, PATIENCE};
+use virtengine_e2e::{described, ensure_exit, eventually, units, Market, MarketOptions, PATIENCE};
 
 /// What the payer writes; nobody but payer, provider and arbiter may read it.
 const GROUNDS: &str = "canary-71c0: the picture is upside down";
-
-fn ensure_exit(output: &Output, code: i32, words: &str) -> Result<()> {
-    let text = described(output);
-    ensure!(
-        output.status.code() == Some(code) && text.contains(words),
-        "expected exit {code} and {words:?}: {text}"
-    );
-    Ok(())
-}
 
 fn json(output: &Output) -> Result<Value> {
     ensure!(output.status.success(), "{}", described(output));
@@ -73,20 +64,7 @@ async fn disputed_money_should_go_where_the_arbiter_says_and_nobody_else_may_see
     let grounds = market.path("grounds.txt");
     fs::write(&grounds, GROUNDS)?;
     let grounds = grounds.to_string_lossy();
-    let mesh = repository().join("slurm-templates/heat/example/mesh.dat");
-    let job = market.submit(&[
-        "heat",
-        "-p",
-        "steps=2000",
-        "-n",
-        "2",
-        "--time",
-        "5m",
-        "--in",
-        &mesh.to_string_lossy(),
-        "--max",
-        "2VE",
-    ])?;
+    let job = market.submit_heat()?;
     let id = job.to_string();
     market.wait_for(job, &["running"]).await?;
     let early = ["dispute", &id, "--amount", "1units", "--grounds", &grounds];
@@ -164,15 +142,7 @@ async fn disputed_money_should_go_where_the_arbiter_says_and_nobody_else_may_see
     );
 
     // To the last unit: the ledger, and what really arrived.
-    let money = eventually("the money to be final", PATIENCE, async || {
-        let money = market.ve(&["money", &id])?;
-        ensure!(
-            units(&money, "pending")? == 0 && units(&money, "held")? == 0,
-            "{money}"
-        );
-        Ok(money)
-    })
-    .await?;
+    let money = market.settled(job).await?;
     let paid = to_provider + 1;
     ensure!(units(&money, "paid")? == paid, "{money}");
     ensure!(
@@ -238,20 +208,7 @@ async fn evidence_should_open_to_the_parties_only_and_show_what_was_changed() ->
     let market = Market::open("evidence", MarketOptions::default()).await?;
     register(&market, "ferdie", "//Ferdie")?;
     register(&market, "charlie", "//Charlie")?;
-    let mesh = repository().join("slurm-templates/heat/example/mesh.dat");
-    let job = market.submit(&[
-        "heat",
-        "-p",
-        "steps=2000",
-        "-n",
-        "2",
-        "--time",
-        "5m",
-        "--in",
-        &mesh.to_string_lossy(),
-        "--max",
-        "2VE",
-    ])?;
+    let job = market.submit_heat()?;
     let id = job.to_string();
     market.wait_for(job, &["completed"]).await?;
     let desk = market.path("desk");

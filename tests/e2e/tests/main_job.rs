@@ -2,7 +2,7 @@
 
 use anyhow::{ensure, Context, Result};
 use std::{fs, time::Duration};
-use virtengine_e2e::{described, repository, units, Market, MarketOptions};
+use virtengine_e2e::{described, units, Market, MarketOptions};
 
 fn month(market: &Market) -> Result<String> {
     let list = market.ve(&["invoice", "list"])?;
@@ -18,24 +18,9 @@ async fn a_job_should_run_be_paid_and_every_line_be_proven() -> Result<()> {
 }
 
 async fn main_job(market: &mut Market) -> Result<()> {
-    let mesh = repository().join("slurm-templates/heat/example/mesh.dat");
-    let mesh = mesh.to_string_lossy();
-
     let doctor = market.ve_as("alice", &["doctor"])?;
     ensure!(doctor.status.success(), "{}", described(&doctor));
-    let job = market.submit(&[
-        "heat",
-        "-p",
-        "steps=2000",
-        "-n",
-        "2",
-        "--time",
-        "5m",
-        "--in",
-        &mesh,
-        "--max",
-        "2VE",
-    ])?;
+    let job = market.submit_heat()?;
     market.wait_for(job, &["running"]).await?;
     let held = market.ve(&["money", &job.to_string()])?;
     ensure!(
