@@ -8,7 +8,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/lib/build.sh
 export CARGO_TERM_COLOR=never RUST_BACKTRACE=1
 
-summary=() failed=0 passed=0 total_tests=0
+summary=() reasons=() failed=0 passed=0 total_tests=0
+# reason OUTPUT: which tests failed and where, in a few lines: the end of a run is what people are shown.
+reason() {
+  { grep -E '^ +(FAIL|TIMEOUT|SIG[A-Z]+|ABORT) \[' "$1" | sort -u
+    grep -E -A 6 "^thread '.*' panicked" "$1"
+    grep -E -A 6 '^(error|Error|test .* FAILED)' "$1"; } | cut -c1-200 | head -n 40 || true
+}
 # part NAME TITLE COMMAND...: runs a part, shows its output when it fails, and remembers how it went.
 part() {
   local name=$1 title=$2 from=$SECONDS rc=0 out tests
@@ -37,6 +43,7 @@ part() {
     summary+=("$(printf 'FAILED  %-46s %5d tests %6d s' "$title" "$tests" $((SECONDS - from)))")
     grep -E -A 25 '^(error|failures:|---- |thread .* panicked|  stderr ---)' "$out" | head -n 150 || true
     tail -n 25 "$out"
+    reasons+=("$(reason "$out")")
   fi
   rm -f "$out"
 }
@@ -76,6 +83,7 @@ part docs      "documentation without warnings"              documentation
 
 echo
 printf '%s\n' "${summary[@]}"
+[ ${#reasons[@]} = 0 ] || printf '%s\n' "${reasons[@]}"
 printf '        %d tests in %s; the whole output is in %s\n' "$total_tests" "$(clock)" "$ve_log"
 echo "$total_tests passed, $failed failed"
 [ $failed = 0 ]
