@@ -15,7 +15,7 @@ use std::time::Duration;
 use virtengine_primitives::hpc::{EndReason, TaskCounts};
 use world::{Order, World};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 
 fn world() -> (tempfile::TempDir, World) {
     let directory = tempfile::tempdir().unwrap();

@@ -31,7 +31,7 @@ enum Counter {
 }
 
 impl<T: Config> Pallet<T> {
-    fn parts(
+    pub(crate) fn parts(
         key: &InvoiceKey<T::AccountId>,
     ) -> (
         T::AccountId,

@@ -96,6 +96,8 @@ impl pallet_escrow::Config for Test {
     type RuntimeHoldReason = RuntimeHoldReason;
     type Assets = UnionOf<Balances, AssetsHolder, NativeFromLeft, AssetKind, AccountId>;
     type WeightInfo = ();
+    #[cfg(feature = "runtime-benchmarks")]
+    type BenchmarkAssets = UnionOf<Balances, Assets, NativeFromLeft, AssetKind, AccountId>;
 }
 
 /// An organisation of the mock: owner, hot key, payout account, live agreements.

@@ -74,6 +74,12 @@ impl<T: Config> Billing<T::AccountId> for Pallet<T> {
     }
 
     #[cfg(feature = "runtime-benchmarks")]
+    fn benchmark_asset() -> AssetKind {
+        use virtengine_primitives::traits::Escrow;
+        T::Escrow::benchmark_asset()
+    }
+
+    #[cfg(feature = "runtime-benchmarks")]
     fn benchmark_plan(provider: ProviderId) -> PlanId {
         crate::benchmarking::full_plan::<T>(provider)
     }

@@ -3,7 +3,7 @@
 use crate::{Call, Config, Credit, Credits, Ledgers, Pallet};
 use frame_benchmarking::v2::*;
 use frame_system::RawOrigin;
-use virtengine_primitives::{traits::Escrow as EscrowSeam, AgreementId, AssetKind, Balance};
+use virtengine_primitives::{traits::Escrow as EscrowSeam, AgreementId, Balance};
 
 const AMOUNT: Balance = 1_000_000_000_000_000;
 const AGREEMENT: AgreementId = AgreementId::MAX;
@@ -12,7 +12,7 @@ const AGREEMENT: AgreementId = AgreementId::MAX;
 mod benches {
     use super::*;
 
-    // The worst case pays an account that does not exist yet.
+    // The worst case pays an account that does not exist yet, in the asset that costs most to move.
     #[benchmark]
     fn claim() -> Result<(), BenchmarkError> {
         let caller: T::AccountId = whitelisted_caller();
@@ -22,7 +22,7 @@ mod benches {
         <Pallet<T> as EscrowSeam<T::AccountId>>::open(
             AGREEMENT,
             &payer,
-            AssetKind::Native,
+            <Pallet<T> as EscrowSeam<T::AccountId>>::benchmark_asset(),
             AMOUNT,
         )?;
         Ledgers::<T>::mutate(AGREEMENT, |ledger| {

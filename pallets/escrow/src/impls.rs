@@ -332,15 +332,20 @@ impl<T: Config> EscrowSeam<T::AccountId> for Pallet<T> {
     }
 
     #[cfg(feature = "runtime-benchmarks")]
+    fn benchmark_asset() -> AssetKind {
+        AssetKind::Asset(u32::MAX)
+    }
+
+    #[cfg(feature = "runtime-benchmarks")]
     fn benchmark_endow(who: &T::AccountId, amount: Balance) {
-        use frame_support::traits::fungibles::{Inspect as _, Unbalanced as _};
-        let asset = AssetKind::Native;
-        let amount = amount.saturating_add(T::Assets::minimum_balance(asset));
-        if T::Assets::increase_balance(asset, who, amount, Precision::Exact).is_ok() {
-            T::Assets::set_total_issuance(
-                asset,
-                T::Assets::total_issuance(asset).saturating_add(amount),
-            );
+        use frame_support::traits::fungibles::{Create as _, Inspect as _, Mutate as _};
+        let asset = Self::benchmark_asset();
+        for kind in [AssetKind::Native, asset] {
+            if kind == asset && !T::BenchmarkAssets::asset_exists(asset) {
+                T::BenchmarkAssets::create(asset, who.clone(), true, 1).expect("nobody made it");
+            }
+            let amount = amount.saturating_add(T::BenchmarkAssets::minimum_balance(kind));
+            T::BenchmarkAssets::mint_into(kind, who, amount).expect("there is room for it");
         }
     }
 }

@@ -76,6 +76,11 @@ pub mod pallet {
 
         /// Weights of the calls.
         type WeightInfo: WeightInfo;
+
+        /// The same money as `Assets`, with the means to make some.
+        #[cfg(feature = "runtime-benchmarks")]
+        type BenchmarkAssets: fungibles::Create<Self::AccountId, AssetId = AssetKind, Balance = Balance>
+            + fungibles::Mutate<Self::AccountId, AssetId = AssetKind, Balance = Balance>;
     }
 
     /// Why money is held.

@@ -71,6 +71,8 @@ impl pallet_escrow::Config for Test {
     type RuntimeHoldReason = RuntimeHoldReason;
     type Assets = UnionOf<Balances, AssetsHolder, NativeFromLeft, AssetKind, AccountId>;
     type WeightInfo = ();
+    #[cfg(feature = "runtime-benchmarks")]
+    type BenchmarkAssets = UnionOf<Balances, Assets, NativeFromLeft, AssetKind, AccountId>;
 }
 
 /// Existential deposit of the native token, and least balance of the asset.

@@ -22,7 +22,7 @@ use virtengine_primitives::{
     blake2_256,
     hpc::*,
     traits::{AccountStanding, Billing, EnvelopePolicy, ProviderRegistry},
-    AgreementId, AssetKind, Balance, ClusterId, Name, PlanId, ProviderId, Role, TemplateHash,
+    AgreementId, Balance, ClusterId, Name, PlanId, ProviderId, Role, TemplateHash,
 };
 
 /// Held for each job of a benchmark: far above its price under any plan that `benchmark_plan` publishes.
@@ -137,7 +137,7 @@ fn request<T: Config>(candidates: u32) -> (T::AccountId, JobRequest, Market<T>) 
             array_tasks: 1,
         },
         walltime: 1,
-        asset: AssetKind::Native,
+        asset: T::Billing::benchmark_asset(),
         ceiling: CEILING,
         start_within,
         end_by: now::<T>() + T::MaxJobLife::get(),

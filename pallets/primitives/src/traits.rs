@@ -114,7 +114,10 @@ pub trait Escrow<AccountId> {
     fn forget(agreement: AgreementId) -> bool;
     /// `(available, pending)`.
     fn balances(agreement: AgreementId) -> Option<(Balance, Balance)>;
-    /// Endows `who` so that it can pay `amount` of the native asset.
+    /// What benchmarks pay in: the asset that costs most to move. Exists once somebody was endowed.
+    #[cfg(feature = "runtime-benchmarks")]
+    fn benchmark_asset() -> AssetKind;
+    /// Endows `who` so that it can pay `amount` of the native token, and of `benchmark_asset` too.
     #[cfg(feature = "runtime-benchmarks")]
     fn benchmark_endow(who: &AccountId, amount: Balance);
 }
@@ -162,10 +165,13 @@ pub trait Billing<AccountId> {
     }
     /// Whether an agreement is settled and pruned, so that what hangs on it may be pruned too.
     fn is_gone(agreement: AgreementId) -> bool;
-    /// Publishes a plan of `provider` with every component priced, for benchmarks.
+    /// What benchmarks pay in: the asset that costs most to move.
+    #[cfg(feature = "runtime-benchmarks")]
+    fn benchmark_asset() -> AssetKind;
+    /// Publishes a plan of `provider` in `benchmark_asset` with every component priced.
     #[cfg(feature = "runtime-benchmarks")]
     fn benchmark_plan(provider: ProviderId) -> PlanId;
-    /// Endows `who` so that it can open an agreement with a ceiling of `amount` of the native asset.
+    /// Endows `who` so that it can pay `amount` of the native token, and an agreement with a ceiling of `amount` too.
     #[cfg(feature = "runtime-benchmarks")]
     fn benchmark_endow(who: &AccountId, amount: Balance);
 }

@@ -1,12 +1,11 @@
 //! Child processes that do not outlive the test.
 
-use crate::eventually;
+use crate::{eventually, PATIENCE};
 use anyhow::{Context, Result};
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    time::Duration,
 };
 
 /// A child process that is killed when dropped, with its output in a file.
@@ -61,16 +60,12 @@ impl Process {
         )?;
         let log = self.log.clone();
         let child = &mut self.child;
-        eventually(
-            "a clean exit after SIGTERM",
-            Duration::from_secs(60),
-            async || {
-                let status = child
-                    .try_wait()?
-                    .with_context(|| format!("still running, see {}", log.display()))?;
-                Ok(status.code().unwrap_or(-1))
-            },
-        )
+        eventually("a clean exit after SIGTERM", PATIENCE, async || {
+            let status = child
+                .try_wait()?
+                .with_context(|| format!("still running, see {}", log.display()))?;
+            Ok(status.code().unwrap_or(-1))
+        })
         .await
     }
 

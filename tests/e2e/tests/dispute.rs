@@ -3,7 +3,7 @@
 
 use anyhow::{ensure, Context, Result};
 use serde_json::Value;
-use std::{fs, path::Path, process::Output, time::Duration};
+use std::{fs, path::Path, process::Output};
 use ve_chain::{Chain, ConnectOptions, Signer};
 use virtengine_e2e::{described, ensure_exit, eventually, units, Market, MarketOptions, PATIENCE};
 
@@ -67,6 +67,8 @@ async fn disputed_money_should_go_where_the_arbiter_says_and_nobody_else_may_see
     let job = market.submit_heat()?;
     let id = job.to_string();
     market.wait_for(job, &["running"]).await?;
+    // Now, because what is not disputed may be paid before the arbiter decides.
+    let before = free(&chain, "//Bob").await?;
     let early = ["dispute", &id, "--amount", "1units", "--grounds", &grounds];
     ensure_exit(&market.ve_as("alice", &early)?, 4, "has not ended")?;
     let end = market
@@ -131,7 +133,6 @@ async fn disputed_money_should_go_where_the_arbiter_says_and_nobody_else_may_see
     ensure_exit(&market.ve_as("alice", &yes)?, 4, "is its payer")?;
     ensure_exit(&market.ve_as("ferdie", &decide)?, 2, "--yes")?;
     ensure!(dispute(&market, "ferdie")?["waits_for"] == "decision");
-    let before = free(&chain, "//Bob").await?;
     let json_yes: Vec<&str> = ["--json"].into_iter().chain(yes).collect();
     let decided = json(&market.ve_as("ferdie", &json_yes)?)?;
     let to_provider = disputed * 40 / 100;
@@ -149,16 +150,12 @@ async fn disputed_money_should_go_where_the_arbiter_says_and_nobody_else_may_see
         units(&money, "refunded")? == units(&money, "deposited")? - paid,
         "{money}"
     );
-    eventually(
-        "the provider's money",
-        Duration::from_secs(60),
-        async || {
-            let gained = free(&chain, "//Bob").await? - before;
-            // The chain's share is 2.5 %, rounded down.
-            ensure!(gained == paid - paid * 25 / 1000, "{gained} of {paid}");
-            Ok(())
-        },
-    )
+    eventually("the provider's money", PATIENCE, async || {
+        let gained = free(&chain, "//Bob").await? - before;
+        // The chain's share is 2.5 %, rounded down.
+        ensure!(gained == paid - paid * 25 / 1000, "{gained} of {paid}");
+        Ok(())
+    })
     .await?;
     let none = json(&market.ve_as("ferdie", &["--json", "disputes", "--all"])?)?;
     ensure!(none["disputes"] == serde_json::json!([]), "{none}");

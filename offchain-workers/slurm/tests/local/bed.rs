@@ -151,7 +151,7 @@ impl LocalBed {
 
     /// Nothing of any job is alive, shims included.
     pub fn assert_quiet(&self) {
-        let until = Instant::now() + Duration::from_secs(5);
+        let until = Instant::now() + Duration::from_secs(60);
         loop {
             let alive = self.alive();
             if alive.is_empty() {

@@ -18,7 +18,7 @@ use ve_slurm::{
 
 use crate::bed::{shim_command, LocalBed};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 fn id(spec: &SubmitSpec) -> SchedulerJobId {
     SchedulerJobId(spec.handle.clone())

@@ -337,7 +337,7 @@ impl World {
         let begun = std::time::Instant::now();
         loop {
             match Database::open(&self.store).await {
-                Err(ve_store::Error::InUse(_)) if begun.elapsed() < Duration::from_secs(10) => {
+                Err(ve_store::Error::InUse(_)) if begun.elapsed() < Duration::from_secs(60) => {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
                 opened => return opened.unwrap(),

@@ -317,6 +317,10 @@ impl Billing<AccountId> for Double {
         !Agreements::contains_key(agreement)
     }
     #[cfg(feature = "runtime-benchmarks")]
+    fn benchmark_asset() -> AssetKind {
+        AssetKind::Native
+    }
+    #[cfg(feature = "runtime-benchmarks")]
     fn benchmark_plan(provider: ProviderId) -> PlanId {
         let id = Plans::iter_keys().max().unwrap_or_default() + 1;
         publish(id, provider, AssetKind::Native, 1);

@@ -70,6 +70,8 @@ impl pallet_escrow::Config for Runtime {
     type RuntimeHoldReason = RuntimeHoldReason;
     type Assets = Money;
     type WeightInfo = weights::pallet_escrow::WeightInfo<Runtime>;
+    #[cfg(feature = "runtime-benchmarks")]
+    type BenchmarkAssets = Wallets;
 }
 
 /// The dispute window a number of times over.
