@@ -7,19 +7,8 @@
 import { merkleizeMetadata } from '@polkadot-api/merkleize-metadata';
 import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
 import assert from 'node:assert/strict';
+import { check, finish } from './check.mjs';
 
-let passed = 0;
-async function check(what, body) {
-  try {
-    await body();
-    passed += 1;
-    console.log(`ok    ${what}`);
-  } catch (error) {
-    console.log(`FAIL  ${what}\n${error.stack}`);
-    console.log(`${passed} passed, 1 failed`);
-    process.exit(1);
-  }
-}
 
 const api = await ApiPromise.create({ provider: new WsProvider(process.argv[2]), noInitWarn: true });
 const alice = new Keyring({ type: 'sr25519' }).addFromUri('//Alice');
@@ -47,5 +36,4 @@ await check('a transaction that was signed for this metadata is included', async
   await send(hash);
 });
 
-console.log(`${passed} passed, 0 failed`);
-process.exit(0);
+finish();

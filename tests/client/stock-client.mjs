@@ -5,20 +5,9 @@
 
 import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
 import assert from 'node:assert/strict';
+import { check, finish } from './check.mjs';
 
 const [url, finishedJob] = process.argv.slice(2);
-let passed = 0;
-async function check(what, body) {
-  try {
-    await body();
-    passed += 1;
-    console.log(`ok    ${what}`);
-  } catch (error) {
-    console.log(`FAIL  ${what}\n${error.stack}`);
-    console.log(`${passed} passed, 1 failed`);
-    process.exit(1);
-  }
-}
 
 const complaints = [];
 for (const level of ['warn', 'error']) {
@@ -122,5 +111,4 @@ await check('a refusal names the condition and the remedy', async () => {
   await assert.rejects(send(api.tx.hpc.cancel(999_999), alice), /hpc\.\w+: .+\./);
 });
 
-console.log(`${passed} passed, 0 failed`);
-process.exit(0);
+finish();
