@@ -112,8 +112,12 @@ fn environment(parameters: &Map<String, Value>, resources: &Resources) -> String
     let _ = write!(
         text,
         "VE_CPUS=${{VE_CPUS:-{}}}\nVE_MEMORY_MIB=${{VE_MEMORY_MIB:-{}}}\nVE_TASKS=${{VE_TASKS:-{}}}\n\
-         export VE_CPUS VE_MEMORY_MIB VE_TASKS\n",
-        resources.cpus, resources.memory_mib, resources.array_tasks
+         VE_NODES={}\nVE_GPUS={}\nexport VE_CPUS VE_MEMORY_MIB VE_TASKS VE_NODES VE_GPUS\n",
+        resources.cpus,
+        resources.memory_mib,
+        resources.array_tasks,
+        resources.nodes,
+        resources.gpus
     );
     for (name, value) in parameters {
         let _ = write!(

@@ -277,7 +277,22 @@ fn file_name_should_be_refused_when_it_could_leave_the_input_directory() {
 fn template_should_be_found_by_name_version_and_hash() {
     let library = library();
     let names: Vec<_> = library.iter().map(Template::name).collect();
-    assert_eq!(names, ["checkpoint", "heat", "sweep"]);
+    assert_eq!(
+        names,
+        [
+            "checkpoint",
+            "fit",
+            "flow",
+            "gpu",
+            "heat",
+            "notebook",
+            "patterns",
+            "pipeline",
+            "python",
+            "sweep",
+            "water"
+        ]
+    );
     let heat = library.find("heat").unwrap();
     for what in [
         "heat@1.0.0".to_string(),
