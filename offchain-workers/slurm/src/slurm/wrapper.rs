@@ -137,7 +137,7 @@ fn is_name(key: &str) -> bool {
 }
 
 /// As one word of a shell, whatever is in it.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
