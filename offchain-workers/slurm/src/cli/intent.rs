@@ -104,7 +104,7 @@ fn lock(path: &Path) -> io::Result<Option<Intent>> {
         // Somebody may have removed it meanwhile.
         Ok(file) if file.metadata()?.nlink() == 0 => Ok(None),
         Ok(file) => Ok(Some(Intent { file })),
-        Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),
+        Err((_, nix::errno::Errno::EAGAIN)) => Ok(None),
         Err((_, error)) => Err(error.into()),
     }
 }

@@ -361,7 +361,7 @@ impl Scheduler for SlurmCli {
             Status::Queued | Status::Running { .. } => {}
         }
         let said = self
-            .run(strings(&["scancel", &job.job.to_string()]))
+            .run(vec!["scancel".to_owned(), job.job.to_string()])
             .await
             .map_err(|trouble| QueryError::Unknown(trouble.text()))?;
         // It ended in between.

@@ -93,7 +93,7 @@ pub(super) fn rows(text: &str, separator: &str) -> Result<Vec<Row>, String> {
                 None => (job, TaskSet::One(number("JobID", task)?)),
             },
         };
-        let (status, signal) = exit.split_once(':').unwrap_or((exit, "0"));
+        let (status, signal) = exit.split_once(':').unwrap_or((exit.as_str(), "0"));
         all.push(Row {
             cluster: cluster.clone(),
             job: number("JobID", job)?,

@@ -205,7 +205,7 @@ impl Runner {
         let access = &self.access;
         let mut argv: Vec<String> = Vec::new();
         if access.sudo {
-            argv.extend(["sudo", "-n", "-u", &access.user, "--"].map(str::to_owned));
+            argv.extend(["sudo", "-n", "-u", access.user.as_str(), "--"].map(str::to_owned));
         }
         argv.extend(["/usr/bin/env".to_owned(), "-i".to_owned()]);
         argv.push(format!("PATH={}", access.path));
