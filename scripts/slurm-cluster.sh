@@ -66,7 +66,7 @@ wait_for() {
   shift 2
   until "$@" >/dev/null 2>&1; do
     if [ $SECONDS -ge $end ]; then
-      say "error: $what is not ready; see $log"
+      say "error: gave up waiting for $what; see $log"
       return 1
     fi
     sleep 0.1
@@ -133,6 +133,7 @@ Epilog=$etc/epilog.sh
 SlurmdParameters=config_overrides
 MpiDefault=none
 ReturnToService=2
+EnforcePartLimits=ALL
 # Scheduling.
 SchedulerType=sched/backfill
 SchedulerParameters=bf_interval=2,sched_interval=2,batch_sched_delay=1,sched_min_interval=100000
@@ -167,7 +168,9 @@ C
     echo "PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP"
     echo "PartitionName=short Nodes=ALL MaxTime=10 State=UP"
   } >"$SLURM_CONF"
-  echo "NodeName=n[1-$nodes] Name=gpu Count=$gpus Flags=CountOnly" >"$etc/gres.conf"
+  # Any file stands for a device as long as no cgroup guards it.
+  for i in $(seq 1 "$gpus"); do : >"$etc/gpu$i"; done
+  [ "$gpus" = 0 ] || echo "Name=gpu File=$etc/gpu[1-$gpus]" >"$etc/gres.conf"
   # 24.11 otherwise insists on a cgroup file system.
   [ -e "$(plugins)/openapi_v0_0_38.so" ] || echo CgroupPlugin=disabled >"$etc/cgroup.conf"
   cat >"$etc/epilog.sh" <<'C'
@@ -302,7 +305,7 @@ stop() {
   if alive "$1"; then
     pid=$(pid_of "$1")
     kill "-${2:-TERM}" "$pid" 2>/dev/null || true
-    wait_for 20 "$1 to stop" bash -c "! kill -0 $pid" || kill -KILL "$pid" 2>/dev/null || true
+    wait_for 20 "the end of $1" bash -c "! kill -0 $pid" || kill -KILL "$pid" 2>/dev/null || true
   fi
   rm -f "$run/$1.pid"
 }
