@@ -41,9 +41,12 @@ def main():
     bought = int(os.environ["VE_GPUS"])
     chosen = {name: os.environ[name] for name in CHOICES if name in os.environ}
     indices = [i for i in next(iter(chosen.values()), "").split(",") if i not in ("", "-1", "NoDevFiles")]
+    # A cluster may only count accelerators (no File in gres.conf): then nothing says which, and programs see all of them.
+    given = len(indices) if chosen else int(os.environ.get("SLURM_GPUS_ON_NODE", "0"))
     report = {
         "bought": bought,
-        "given": len(indices),
+        "given": given,
+        "counted_only": not chosen,
         "devices": indices,
         "variables": chosen,
         "scheduler": {name: os.environ[name] for name in SCHEDULER if name in os.environ},
@@ -51,8 +54,9 @@ def main():
         "tools": {t[0]: ask(t) for t in TOOLS if parameters["details"] and shutil.which(t[0])},
     }
     write(path.join(os.environ["VE_OUTPUT_DIR"], "gpu.json"), (json.dumps(report, indent=2, sort_keys=True) + "\n").encode())
-    print("bought %d, given %d: %s" % (bought, len(indices), ", ".join(indices) or "none"), flush=True)
-    if len(indices) < bought:
+    which = ", ".join(indices) if chosen else "counted, but not told which"
+    print("bought %d, given %d: %s" % (bought, given, which or "none"), flush=True)
+    if given < bought:
         print("fewer accelerators than bought: tell the provider (gres.conf and the partition's nodes)", file=sys.stderr)
         return 70
     return 0

@@ -85,6 +85,9 @@ class Gromacs:
             self.warn()
         said, _ = child.communicate(answer)
         self.child = None
+        # Stopped by the warning it leaves a checkpoint and a status that says nothing.
+        if warnable and self.warned and path.exists(path.join(self.folder, "run.cpt")):
+            return said
         if child.returncode:
             print("\n".join(said.splitlines()[-25:]), file=sys.stderr)
             raise Broken("gmx %s failed with status %d" % (words[0], child.returncode))

@@ -2,6 +2,7 @@
 
 mod checks;
 mod injection;
+mod library;
 mod parameters;
 mod payload;
 mod run;

@@ -12,17 +12,23 @@ use std::{
 };
 
 /// A job in a directory of its own.
-struct Job {
+pub(crate) struct Job {
     folder: tempfile::TempDir,
     script: PathBuf,
 }
 
 impl Job {
-    fn new(template: &str, parameters: &[&str], cpus: u32, inputs: &[(&str, &[u8])]) -> Self {
+    pub(crate) fn new(
+        template: &str,
+        parameters: &[&str],
+        cpus: u32,
+        inputs: &[(&str, &[u8])],
+    ) -> Self {
         let library = library();
         let template = library.find(template).unwrap();
         let parameters = template.parse_cli_params(parameters).unwrap();
-        let resources = resources(cpus, template.tasks(&parameters));
+        let mut resources = resources(cpus, template.tasks(&parameters));
+        resources.gpus = template.manifest().resources.gpus.default as u32;
         let names = inputs.iter().map(|(name, _)| name.to_string()).collect();
         let rendered = template
             .render(
@@ -55,7 +61,7 @@ impl Job {
         Self::new("heat", &parameters, cpus, &[("mesh.dat", &mesh)])
     }
 
-    fn command(&self, task: u32) -> Command {
+    pub(crate) fn command(&self, task: u32) -> Command {
         let mut command = Command::new(&self.script);
         command
             .current_dir(self.folder.path())
@@ -65,11 +71,11 @@ impl Job {
         command
     }
 
-    fn run(&self) -> Output {
+    pub(crate) fn run(&self) -> Output {
         self.command(0).output().unwrap()
     }
 
-    fn finish(&self) {
+    pub(crate) fn finish(&self) {
         let output = self.run();
         assert!(
             output.status.success(),
@@ -78,16 +84,16 @@ impl Job {
         );
     }
 
-    fn output(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn output(&self, name: &str) -> Vec<u8> {
         fs::read(self.folder.path().join(OUTPUT_DIR).join(name))
             .unwrap_or_else(|e| panic!("{name}: {e}"))
     }
 
-    fn json(&self, name: &str) -> Value {
+    pub(crate) fn json(&self, name: &str) -> Value {
         serde_json::from_slice(&self.output(name)).unwrap()
     }
 
-    fn outputs(&self) -> Vec<String> {
+    pub(crate) fn outputs(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder.path().join(OUTPUT_DIR)).unwrap();
         let mut names: Vec<_> = entries
             .map(|e| e.unwrap().file_name().into_string().unwrap())
@@ -96,7 +102,7 @@ impl Job {
         names
     }
 
-    fn checkpoint(&self, name: &str) -> PathBuf {
+    pub(crate) fn checkpoint(&self, name: &str) -> PathBuf {
         self.folder.path().join(CHECKPOINT_DIR).join(name)
     }
 }
