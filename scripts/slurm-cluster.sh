@@ -167,7 +167,9 @@ C
     echo "PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP"
     echo "PartitionName=short Nodes=ALL MaxTime=10 State=UP"
   } >"$SLURM_CONF"
-  echo "NodeName=n[1-$nodes] Name=gpu Count=$gpus Flags=CountOnly" >"$etc/gres.conf"
+  # Any file stands for a device as long as no cgroup guards it.
+  for i in $(seq 1 "$gpus"); do : >"$etc/gpu$i"; done
+  [ "$gpus" = 0 ] || echo "Name=gpu File=$etc/gpu[1-$gpus]" >"$etc/gres.conf"
   # 24.11 otherwise insists on a cgroup file system.
   [ -e "$(plugins)/openapi_v0_0_38.so" ] || echo CgroupPlugin=disabled >"$etc/cgroup.conf"
   cat >"$etc/epilog.sh" <<'C'

@@ -1,7 +1,8 @@
 //! Batch schedulers behind one seam.
 //!
 //! [`Scheduler`] is all that the provider role knows of a cluster. [`conformance`] holds the behaviour that every
-//! implementation must show. [`local`] runs jobs as processes of this machine under a [`shim`] each.
+//! implementation must show. [`local`] runs jobs as processes of this machine under a [`shim`] each. [`slurm`] is what the
+//! schedulers for SLURM clusters share.
 
 pub mod check;
 pub mod conformance;
@@ -9,6 +10,7 @@ pub mod local;
 pub mod outcome;
 mod scheduler;
 pub mod shim;
+pub mod slurm;
 mod types;
 
 pub use local::{Capacity, LocalConfig, LocalScheduler, OpenError, ShimCommand};
