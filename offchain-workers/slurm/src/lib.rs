@@ -8,6 +8,7 @@ pub mod check;
 pub mod conformance;
 pub mod local;
 pub mod outcome;
+pub mod rest;
 mod scheduler;
 pub mod shim;
 pub mod slurm;
@@ -15,5 +16,6 @@ mod types;
 
 pub use local::{Capacity, LocalConfig, LocalScheduler, OpenError, ShimCommand};
 pub use outcome::{overall, tasks, TaskOutcomes};
+pub use rest::{RestConfig, SlurmRest};
 pub use scheduler::{ForgetError, QueryError, Scheduler, SubmitError};
 pub use types::*;

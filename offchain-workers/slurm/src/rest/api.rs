@@ -75,12 +75,19 @@ impl Api {
             return Ok(version);
         }
         let token = self.token().await?;
-        let reply = self.http.call(Method::GET, "openapi/v3", &[], &token, None).await?;
+        let reply = self
+            .http
+            .call(Method::GET, "openapi/v3", &[], &token, None)
+            .await?;
         if reply.status == 401 {
             return Err(self.refused("HTTP 401"));
         }
         let version = negotiate(&reply.body).map_err(Trouble::Lost)?;
-        tracing::info!(version = version.number, "agreed with slurmrestd on v0.0.{}", version.number);
+        tracing::info!(
+            version = version.number,
+            "agreed with slurmrestd on v0.0.{}",
+            version.number
+        );
         *self.agreed() = Some(version);
         Ok(version)
     }
@@ -112,7 +119,10 @@ impl Api {
         let version = self.version().await?;
         let token = self.token().await?;
         let body = body.map(Value::to_string).map(String::into_bytes);
-        let reply = self.http.call(method, &path(version), query, &token, body).await?;
+        let reply = self
+            .http
+            .call(method, &path(version), query, &token, body)
+            .await?;
         match read(version.shape, &reply.body) {
             _ if reply.status == 401 => Err(self.refused("HTTP 401")),
             Ok(said) if said.has(code::AUTHENTICATION) => Err(self.refused(&said.text())),
@@ -133,13 +143,17 @@ impl Api {
     /// A job as slurmctld has it, or all tasks of one; none if it does not know it (any more).
     pub async fn live(&self, job: u32) -> Result<Vec<Live>, Trouble> {
         let path = |v: Version| v.slurm(&format!("job/{job}"));
-        let said = self.ask(Method::GET, path, &[], None, |s, b| s.live(b)).await?;
+        let said = self
+            .ask(Method::GET, path, &[], None, |s, b| s.live(b))
+            .await?;
         if said.has(code::UNKNOWN_JOB) {
             return Ok(Vec::new());
         }
         let mut jobs = clean("slurmctld", said)?;
         if jobs.is_empty() {
-            return Err(Trouble::Lost("slurmctld answered with neither a job nor an error".into()));
+            return Err(Trouble::Lost(
+                "slurmctld answered with neither a job nor an error".into(),
+            ));
         }
         // Somebody else's job is not the one that was asked about: ids start again when a cluster is set up anew.
         jobs.retain(|job| *job.user == *self.user);
@@ -165,7 +179,9 @@ impl Api {
         let mut query = vec![which, ("cluster", &self.cluster), ("skip_steps", "true")];
         query.extend(version.shape.all_attempts());
         let path = |v: Version| v.slurmdb_list("jobs");
-        let said = self.ask(Method::GET, path, &query, None, |s, b| s.rows(b)).await?;
+        let said = self
+            .ask(Method::GET, path, &query, None, |s, b| s.rows(b))
+            .await?;
         if said.has(code::NOTHING_FOUND) {
             return Ok(Vec::new());
         }
@@ -188,7 +204,9 @@ impl Api {
 
     async fn accounting_queue(&self) -> Result<u64, Trouble> {
         let path = |v: Version| v.slurm_list("diag");
-        let said = self.ask(Method::GET, path, &[], None, |s, b| s.accounting_queue(b)).await?;
+        let said = self
+            .ask(Method::GET, path, &[], None, |s, b| s.accounting_queue(b))
+            .await?;
         clean("slurmctld", said)?
             .ok_or_else(|| Trouble::Lost("slurmctld does not say how much accounting waits".into()))
     }
@@ -196,7 +214,9 @@ impl Api {
     /// Whether slurmdbd answers and has this cluster's slurmctld on the line.
     pub async fn accounting_is_connected(&self) -> Result<(), Trouble> {
         let path = |v: Version| v.slurmdb_list("clusters");
-        let said = self.ask(Method::GET, path, &[], None, |s, b| s.clusters(b)).await?;
+        let said = self
+            .ask(Method::GET, path, &[], None, |s, b| s.clusters(b))
+            .await?;
         let clusters = clean("slurmdbd", said)?;
         match clusters.iter().find(|c| c.name == self.cluster) {
             Some(cluster) if cluster.connected => Ok(()),
@@ -217,9 +237,13 @@ impl Api {
     /// Whether slurmctld is up and takes the token. Some releases answer a ping without looking at the token.
     pub async fn controller_answers(&self) -> Result<(), Trouble> {
         let path = |v: Version| v.slurm_list("ping");
-        let said = self.ask(Method::GET, path, &[], None, |s, b| s.ping(b)).await?;
+        let said = self
+            .ask(Method::GET, path, &[], None, |s, b| s.ping(b))
+            .await?;
         if !clean("slurmctld", said)? {
-            return Err(Trouble::Said("no slurmctld is up; start it or look into its log".into()));
+            return Err(Trouble::Said(
+                "no slurmctld is up; start it or look into its log".into(),
+            ));
         }
         self.accounting_queue().await.map(|_| ())
     }
@@ -228,13 +252,15 @@ impl Api {
     pub async fn submit(&self, job: &Request) -> Result<Said<Option<u32>>, Trouble> {
         let body = self.version().await?.shape.submission(job);
         let path = |v: Version| v.slurm("job/submit");
-        self.ask(Method::POST, path, &[], Some(&body), |s, b| s.submitted(b)).await
+        self.ask(Method::POST, path, &[], Some(&body), |s, b| s.submitted(b))
+            .await
     }
 
     /// Asks slurmctld to end a job and all of its tasks.
     pub async fn cancel(&self, job: u32) -> Result<Said<()>, Trouble> {
         let path = |v: Version| v.slurm(&format!("job/{job}"));
-        self.ask(Method::DELETE, path, &[], None, |s, b| s.cancelled(b)).await
+        self.ask(Method::DELETE, path, &[], None, |s, b| s.cancelled(b))
+            .await
     }
 }
 

@@ -66,20 +66,31 @@ impl Http {
             .no_proxy()
             .connect_timeout(CONNECT_TIMEOUT);
         let base = match endpoint {
-            Endpoint::Url(url) => Url::parse(url).map_err(|e| format!("{url:?} is not a URL: {e}"))?,
+            Endpoint::Url(url) => {
+                Url::parse(url).map_err(|e| format!("{url:?} is not a URL: {e}"))?
+            }
             Endpoint::Unix(path) => {
                 builder = builder.unix_socket(path.clone());
                 Url::parse("http://localhost/").map_err(|e| e.to_string())?
             }
         };
         if !matches!(base.scheme(), "http" | "https") || base.host().is_none() {
-            return Err(format!("{base} must begin with http:// or https:// and name a host"));
+            return Err(format!(
+                "{base} must begin with http:// or https:// and name a host"
+            ));
         }
         if !base.username().is_empty() || base.password().is_some() {
             return Err("the URL must not contain a password; tokens are configured apart".into());
         }
-        let client = builder.build().map_err(|e| format!("HTTP client: {}", chain(&e)))?;
-        Ok(Self { client, base, timeout, max_body })
+        let client = builder
+            .build()
+            .map_err(|e| format!("HTTP client: {}", chain(&e)))?;
+        Ok(Self {
+            client,
+            base,
+            timeout,
+            max_body,
+        })
     }
 
     /// Asks once. `query` is encoded here, `path` must be made of safe segments.
@@ -92,7 +103,10 @@ impl Http {
         body: Option<Vec<u8>>,
     ) -> Result<Reply, NoReply> {
         let mut url = self.base.clone();
-        url.set_path(&format!("{}/{path}", self.base.path().trim_end_matches('/')));
+        url.set_path(&format!(
+            "{}/{path}",
+            self.base.path().trim_end_matches('/')
+        ));
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }

@@ -58,7 +58,9 @@ impl Journal {
         for dir in ["handles", "jobs", "locks"] {
             fs::create_dir_all(root.join(dir))?;
         }
-        Ok(Self { root: root.to_owned() })
+        Ok(Self {
+            root: root.to_owned(),
+        })
     }
 
     /// Waits for other clients that are about the same handle, at most `patience`. Blocks.
@@ -68,7 +70,11 @@ impl Journal {
             (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
         });
         let path = self.root.join("locks").join(format!("{:02}", hash % LOCKS));
-        let file = File::options().create(true).truncate(false).write(true).open(path)?;
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)?;
         let until = Instant::now() + patience;
         loop {
             match file.try_lock() {
@@ -77,7 +83,10 @@ impl Journal {
                     std::thread::sleep(Duration::from_millis(10));
                 }
                 Err(TryLockError::WouldBlock) => {
-                    return Err(io::Error::new(io::ErrorKind::TimedOut, "another client is about it"))
+                    return Err(io::Error::new(
+                        io::ErrorKind::TimedOut,
+                        "another client is about it",
+                    ))
                 }
                 Err(TryLockError::Error(e)) => return Err(e),
             }
@@ -122,7 +131,10 @@ impl Journal {
 
     /// Removes all that is known of a job.
     pub fn forget(&self, id: &SlurmJobId) -> io::Result<()> {
-        if self.intent(&id.handle)?.is_some_and(|r| r.job == Some(id.job)) {
+        if self
+            .intent(&id.handle)?
+            .is_some_and(|r| r.job == Some(id.job))
+        {
             self.withdraw(&id.handle)?;
         }
         remove(&self.job(id.job))
@@ -132,7 +144,10 @@ impl Journal {
 fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
     match fs::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| {
-            io::Error::new(io::ErrorKind::InvalidData, format!("{}: {e}", path.display()))
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("{}: {e}", path.display()),
+            )
         }),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(e),
@@ -141,7 +156,9 @@ fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
 
 /// Whole or not at all, and on the disk when it returns.
 fn write<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
-    let Some(dir) = path.parent() else { return Err(io::ErrorKind::InvalidInput.into()) };
+    let Some(dir) = path.parent() else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
     // Handles do not begin with a dot. The number tells writers within this process apart, the pid processes.
     static WRITES: AtomicU64 = AtomicU64::new(0);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -158,5 +175,72 @@ fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn id(job: u32) -> SlurmJobId {
+        SlurmJobId {
+            job,
+            handle: "ve-1".into(),
+        }
+    }
+
+    #[test]
+    fn intent_should_be_found_by_others_when_it_was_noted() {
+        let dir = TempDir::new().unwrap();
+        let journal = Journal::open(dir.path()).unwrap();
+        assert_eq!(journal.intent("ve-1").unwrap(), None);
+        let mut intent = Intent { at: 5, job: None };
+        journal.note("ve-1", &intent).unwrap();
+        let other = Journal::open(dir.path()).unwrap();
+        assert_eq!(other.intent("ve-1").unwrap(), Some(intent.clone()));
+        intent.job = Some(7);
+        other.note("ve-1", &intent).unwrap();
+        assert_eq!(journal.intent("ve-1").unwrap(), Some(intent));
+        // The number may be another job's by now.
+        journal.forget(&id(8)).unwrap();
+        assert!(journal.intent("ve-1").unwrap().is_some());
+        journal.forget(&id(7)).unwrap();
+        journal.forget(&id(7)).unwrap();
+        assert_eq!(journal.intent("ve-1").unwrap(), None);
+    }
+
+    #[test]
+    fn exit_should_stay_when_slurmctld_says_another_later() {
+        let dir = TempDir::new().unwrap();
+        let journal = Journal::open(dir.path()).unwrap();
+        let exits = |code| Exits::from([(exit_key(7, 100), Exit { code, signal: 0 })]);
+        assert_eq!(journal.exits(7, &Exits::new()).unwrap(), Exits::new());
+        assert_eq!(journal.exits(7, &exits(3)).unwrap(), exits(3));
+        assert_eq!(journal.exits(7, &exits(0)).unwrap(), exits(3));
+        assert_eq!(journal.exits(7, &Exits::new()).unwrap(), exits(3));
+    }
+
+    #[test]
+    fn handle_should_be_one_clients_when_two_want_it() {
+        let dir = TempDir::new().unwrap();
+        let journal = Journal::open(dir.path()).unwrap();
+        let guard = journal.lock("ve-1", Duration::ZERO).unwrap();
+        let error = journal
+            .lock("ve-1", Duration::from_millis(20))
+            .err()
+            .unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(guard);
+        journal.lock("ve-1", Duration::ZERO).unwrap();
+    }
+
+    #[test]
+    fn damage_should_be_an_error_when_a_file_is_not_ours() {
+        let dir = TempDir::new().unwrap();
+        let journal = Journal::open(dir.path()).unwrap();
+        fs::write(dir.path().join("handles/ve-1.json"), "{").unwrap();
+        assert!(journal.intent("ve-1").is_err());
     }
 }

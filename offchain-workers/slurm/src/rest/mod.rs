@@ -141,7 +141,11 @@ struct Known {
 
 impl Known {
     fn answers(&self) -> Answers<'_> {
-        Answers { records: &self.records, rows: &self.rows, drained: self.drained }
+        Answers {
+            records: &self.records,
+            rows: &self.rows,
+            drained: self.drained,
+        }
     }
 }
 
@@ -163,7 +167,10 @@ impl SlurmRest {
             )));
         }
         let journal = Journal::open(&config.state_dir).map_err(|e| {
-            RestConfigError(format!("state directory {}: {e}", config.state_dir.display()))
+            RestConfigError(format!(
+                "state directory {}: {e}",
+                config.state_dir.display()
+            ))
         })?;
         Ok(Self {
             api: Api::new(http, tokens, &config.user, config.cluster),
@@ -200,20 +207,28 @@ impl SlurmRest {
     }
 
     async fn note(&self, handle: &str, job: Option<u32>) -> Result<(), String> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let at = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
         let (handle, intent) = (handle.to_owned(), Intent { at, job });
-        self.on_disk(move |journal| journal.note(&handle, &intent)).await
+        self.on_disk(move |journal| journal.note(&handle, &intent))
+            .await
     }
 
     fn missed(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
-        self.missed_since.lock().unwrap_or_else(PoisonError::into_inner)
+        self.missed_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Jobs of a handle, given what was noted of it.
     async fn look_up(&self, handle: &str, intent: Option<&Intent>) -> Lookup {
         if let Some(job) = intent.and_then(|i| i.job) {
-            let id = SlurmJobId { job, handle: handle.to_owned() };
+            let id = SlurmJobId {
+                job,
+                handle: handle.to_owned(),
+            };
             return Lookup::Found(vec![(&id).into()]);
         }
         match self.in_accounting(handle).await {
@@ -230,7 +245,10 @@ impl SlurmRest {
             // Nobody handed it over through this directory, so no answer was lost.
             return Lookup::Absent;
         }
-        let since = *self.missed().entry(handle.to_owned()).or_insert_with(Instant::now);
+        let since = *self
+            .missed()
+            .entry(handle.to_owned())
+            .or_insert_with(Instant::now);
         let left = self.settle.saturating_sub(since.elapsed());
         if left.is_zero() {
             return Lookup::Absent;
@@ -275,7 +293,9 @@ impl SlurmRest {
         let mut exits = Exits::new();
         if rows.iter().any(|row| !row.exit_is_told) {
             for task in &live {
-                if let (Phase::Over, Some(started)) = (phase(&task.record.words), task.record.started) {
+                if let (Phase::Over, Some(started)) =
+                    (phase(&task.record.words), task.record.started)
+                {
                     exits.insert(exit_key(task.raw, started), task.exit);
                 }
             }
@@ -287,19 +307,30 @@ impl SlurmRest {
         let mut untold = Vec::new();
         let rows = rows
             .into_iter()
-            .map(|DbRow { mut row, exit_is_told, .. }| {
-                if !exit_is_told {
-                    let key = exit_key(row.raw, row.started.unwrap_or(0));
-                    match exits.get(&key) {
-                        Some(exit) => row.exit = (exit.code, exit.signal),
-                        None => untold.push((row.raw, row.submitted)),
+            .map(
+                |DbRow {
+                     mut row,
+                     exit_is_told,
+                     ..
+                 }| {
+                    if !exit_is_told {
+                        let key = exit_key(row.raw, row.started.unwrap_or(0));
+                        match exits.get(&key) {
+                            Some(exit) => row.exit = (exit.code, exit.signal),
+                            None => untold.push((row.raw, row.submitted)),
+                        }
                     }
-                }
-                row
-            })
+                    row
+                },
+            )
             .collect();
         let records = live.into_iter().map(|task| task.record).collect();
-        Ok(Known { records, rows, drained, untold })
+        Ok(Known {
+            records,
+            rows,
+            drained,
+            untold,
+        })
     }
 
     async fn stands(&self, id: &SlurmJobId) -> Result<Status, Trouble> {
@@ -348,10 +379,14 @@ impl Scheduler for SlurmRest {
             Lookup::Unknown(text) => return Err(SubmitError::Unavailable(text)),
         }
         self.missed().remove(handle);
-        self.note(handle, None).await.map_err(SubmitError::Unavailable)?;
+        self.note(handle, None)
+            .await
+            .map_err(SubmitError::Unavailable)?;
         match self.hand_over(&request).await {
             Ok(job) => {
-                self.note(handle, Some(job)).await.map_err(SubmitError::Unknown)?;
+                self.note(handle, Some(job))
+                    .await
+                    .map_err(SubmitError::Unknown)?;
                 let handle = handle.to_owned();
                 Ok((&SlurmJobId { job, handle }).into())
             }
@@ -378,7 +413,10 @@ impl Scheduler for SlurmRest {
 
     async fn status(&self, id: &SchedulerJobId) -> Status {
         match SlurmJobId::try_from(id) {
-            Ok(id) => self.stands(&id).await.unwrap_or_else(|t| Status::Unknown(t.text())),
+            Ok(id) => self
+                .stands(&id)
+                .await
+                .unwrap_or_else(|t| Status::Unknown(t.text())),
             Err(text) => Status::Unknown(text),
         }
     }
@@ -424,7 +462,10 @@ impl Scheduler for SlurmRest {
         let id = SlurmJobId::try_from(id).map_err(QueryError::Unknown)?;
         let until = Instant::now() + ACCOUNTING_LAG;
         loop {
-            let known = self.ask(id.job).await.map_err(|t| QueryError::Unknown(t.text()))?;
+            let known = self
+                .ask(id.job)
+                .await
+                .map_err(|t| QueryError::Unknown(t.text()))?;
             match judge::attempts(&id, &known.answers()) {
                 Ok(mut attempts) => {
                     explain(&mut attempts, &known.untold);
@@ -459,7 +500,9 @@ fn explain(attempts: &mut [Attempt], untold: &[(u32, u64)]) {
             attempt.job == raw.to_string() && attempt.submitted == at.saturating_mul(1000)
         };
         if matches!(attempt.state, Some(EndState::Failed { .. })) && untold.iter().any(is_it) {
-            attempt.detail = "this slurmrestd does not tell exit codes of ended jobs: 1 stands for any".to_owned();
+            attempt.detail =
+                "this slurmrestd does not tell exit codes of ended jobs: 1 stands for any"
+                    .to_owned();
         }
     }
 }

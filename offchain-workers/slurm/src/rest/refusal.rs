@@ -11,8 +11,8 @@ use crate::{scheduler::SubmitError, slurm::Request};
 /// 2004), size (2005, 2006, 2008, 2014), distribution, feature, task count, memory (2023, 2025, 2029, 2041, 2044), account,
 /// licence, time limit (2045, 2048, 2051), quality of service, processors, accelerators, array (2066, 2069, 2072, 2081).
 const FOR_EVER: [i64; 21] = [
-    2000, 2001, 2002, 2003, 2004, 2005, 2006, 2008, 2014, 2023, 2025, 2029, 2041, 2044, 2045, 2048, 2051,
-    2066, 2069, 2072, 2081,
+    2000, 2001, 2002, 2003, 2004, 2005, 2006, 2008, 2014, 2023, 2025, 2029, 2041, 2044, 2045, 2048,
+    2051, 2066, 2069, 2072, 2081,
 ];
 /// The range of slurmctld's own errors: it has read the request and created nothing.
 const BY_SLURMCTLD: std::ops::Range<i64> = 2000..3000;
@@ -24,14 +24,19 @@ impl SlurmRest {
     pub(super) async fn hand_over(&self, request: &Request) -> Result<u32, SubmitError> {
         match self.api.submit(request).await {
             // slurmctld may take a job and complain that it cannot start now.
-            Ok(Said { value: Some(job), errors }) => {
+            Ok(Said {
+                value: Some(job),
+                errors,
+            }) => {
                 if !errors.is_empty() {
                     tracing::info!(job, "slurmctld: {}", super::reply::text(&errors));
                 }
                 Ok(job)
             }
             Ok(said) => Err(self.meaning(&said).await),
-            Err(Trouble::NotSent(text) | Trouble::Token(text)) => Err(SubmitError::Unavailable(text)),
+            Err(Trouble::NotSent(text) | Trouble::Token(text)) => {
+                Err(SubmitError::Unavailable(text))
+            }
             Err(Trouble::Lost(text) | Trouble::Said(text)) => Err(SubmitError::Unknown(text)),
         }
     }
@@ -54,7 +59,11 @@ impl SlurmRest {
                 return SubmitError::Unavailable(text);
             }
         }
-        SubmitError::Unknown(if text.is_empty() { "slurmctld gave no job id".to_owned() } else { text })
+        SubmitError::Unknown(if text.is_empty() {
+            "slurmctld gave no job id".to_owned()
+        } else {
+            text
+        })
     }
 }
 
@@ -68,5 +77,8 @@ fn remedy(said: &Said<Option<u32>>) -> &'static str {
         (code::NODES, ": no node of the partition has what was asked for; ask for less or for another partition"),
         (code::TIME_LIMIT, ": ask for less time, or for a partition with a higher limit"),
     ];
-    hints.iter().find(|(number, _)| said.has(*number)).map_or("", |(_, hint)| hint)
+    hints
+        .iter()
+        .find(|(number, _)| said.has(*number))
+        .map_or("", |(_, hint)| hint)
 }

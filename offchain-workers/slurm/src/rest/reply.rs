@@ -86,7 +86,13 @@ impl<T> Said<T> {
 pub(crate) fn text(errors: &[Complaint]) -> String {
     let all: Vec<String> = errors
         .iter()
-        .map(|e| if e.code == -1 { e.text.clone() } else { format!("{} ({})", e.text, e.code) })
+        .map(|e| {
+            if e.code == -1 {
+                e.text.clone()
+            } else {
+                format!("{} ({})", e.text, e.code)
+            }
+        })
         .collect();
     // A hostile or broken server must not fill the log.
     all.join("; ").chars().take(500).collect()

@@ -75,7 +75,10 @@ impl Tokens {
                 ));
             }
         }
-        Ok(Self { source, minted: Mutex::default() })
+        Ok(Self {
+            source,
+            minted: Mutex::default(),
+        })
     }
 
     /// A token that is good for a while yet. Reads a small local file.
@@ -133,7 +136,9 @@ impl Tokens {
 }
 
 fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs())
 }
 
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
@@ -152,7 +157,9 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     }
     // Room for all of it at once: a buffer that grows leaves copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(MAX_FILE).unwrap_or(0)));
-    file.take(MAX_FILE).read_to_end(&mut bytes).map_err(failed)?;
+    file.take(MAX_FILE)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
     Ok(bytes)
 }
 
@@ -162,7 +169,10 @@ fn read_token(path: &Path) -> Result<SecretString, String> {
     // What `scontrol token` prints is as good as the bare token.
     let text = text.strip_prefix("SLURM_JWT=").unwrap_or(text);
     if text.is_empty() || !text.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(format!("{}: holds no token; write one into it", path.display()));
+        return Err(format!(
+            "{}: holds no token; write one into it",
+            path.display()
+        ));
     }
     Ok(SecretString::from(text))
 }
@@ -170,14 +180,19 @@ fn read_token(path: &Path) -> Result<SecretString, String> {
 fn read_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     let bytes = read(path)?;
     if bytes.len() < 16 {
-        return Err(format!("{}: {} bytes are no key", path.display(), bytes.len()));
+        return Err(format!(
+            "{}: {} bytes are no key",
+            path.display(),
+            bytes.len()
+        ));
     }
     Ok(bytes)
 }
 
 /// RFC 7519 with HS256 and the claims that SLURM's auth/jwt reads (its documentation, "JSON Web Tokens").
 fn mint(key: &[u8], user: &str, now: u64, lifetime: u64) -> Result<SecretString, String> {
-    let claims = serde_json::json!({ "exp": now.saturating_add(lifetime), "iat": now, "sun": user });
+    let claims =
+        serde_json::json!({ "exp": now.saturating_add(lifetime), "iat": now, "sun": user });
     let mut text = URL_SAFE_NO_PAD.encode(br#"{"alg":"HS256","typ":"JWT"}"#);
     text.push('.');
     text.push_str(&URL_SAFE_NO_PAD.encode(claims.to_string()));
@@ -187,4 +202,105 @@ fn mint(key: &[u8], user: &str, now: u64, lifetime: u64) -> Result<SecretString,
     text.push('.');
     text.push_str(&signature);
     Ok(SecretString::from(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    use secrecy::ExposeSecret;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn file(dir: &TempDir, name: &str, content: &[u8], mode: u32) -> PathBuf {
+        let path = dir.path().join(name);
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    fn key(file: PathBuf, seconds: u64) -> TokenSource {
+        TokenSource::Key {
+            file,
+            lifetime: Duration::from_secs(seconds),
+        }
+    }
+
+    #[test]
+    fn token_should_be_what_others_make_when_key_and_claims_are_the_same() {
+        let key: Vec<u8> = (0..32).collect();
+        let token = mint(&key, "ve-job-1", 1000, 300).unwrap();
+        // By Python's hmac, hashlib and base64.
+        let expected = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9\
+            .eyJleHAiOjEzMDAsImlhdCI6MTAwMCwic3VuIjoidmUtam9iLTEifQ\
+            .4J9wz0vWmpnGEuvmKW3Jik8l--rLRH7Heo-Ak0vi1sQ";
+        assert_eq!(token.expose_secret(), expected);
+    }
+
+    #[test]
+    fn token_should_be_minted_again_when_half_its_life_is_over_or_the_clock_was_set_back() {
+        let dir = TempDir::new().unwrap();
+        let path = file(&dir, "key", &[1; 32], 0o600);
+        let tokens = Tokens::new(key(path.clone(), 300)).unwrap();
+        let user: Arc<str> = "u".into();
+        let at = |now| {
+            let token = tokens
+                .minted(&user, &path, Duration::from_secs(300), now)
+                .unwrap();
+            token.text.expose_secret().to_owned()
+        };
+        let first = at(1000);
+        assert_eq!(at(1149), first);
+        let second = at(1150);
+        assert_ne!(second, first);
+        assert_ne!(at(900), second);
+        let other = tokens
+            .minted(&"v".into(), &path, Duration::from_secs(300), 900)
+            .unwrap();
+        assert_ne!(other.text.expose_secret(), &at(900));
+    }
+
+    #[test]
+    fn token_should_be_read_again_when_its_file_changes() {
+        let dir = TempDir::new().unwrap();
+        let path = file(&dir, "token", b"SLURM_JWT=a.b.c\n", 0o600);
+        let tokens = Tokens::new(TokenSource::File(path)).unwrap();
+        let read = || {
+            tokens
+                .of(&"u".into())
+                .map(|t| t.text.expose_secret().to_owned())
+        };
+        assert_eq!(read().as_deref(), Ok("a.b.c"));
+        file(&dir, "token", b"d.e.f", 0o600);
+        assert_eq!(read().as_deref(), Ok("d.e.f"));
+        file(&dir, "token", b"  \n", 0o600);
+        assert!(read().unwrap_err().contains("holds no token"));
+        file(&dir, "token", b"a b", 0o600);
+        assert!(read().unwrap_err().contains("holds no token"));
+    }
+
+    #[test]
+    fn secret_should_be_refused_when_others_may_read_it() {
+        let dir = TempDir::new().unwrap();
+        for source in [
+            TokenSource::File(file(&dir, "token", b"a.b.c", 0o640)),
+            key(file(&dir, "key", &[1; 32], 0o604), 300),
+        ] {
+            let error = Tokens::new(source).unwrap().of(&"u".into()).unwrap_err();
+            assert!(error.contains("chmod 600"), "{error}");
+        }
+        let short = key(file(&dir, "short", &[1; 8], 0o600), 300);
+        assert!(Tokens::new(short).unwrap().of(&"u".into()).is_err());
+        assert!(Tokens::new(key("key".into(), 1)).is_err());
+    }
+
+    #[test]
+    fn token_should_not_be_shown_when_it_is_printed() {
+        let dir = TempDir::new().unwrap();
+        let source = TokenSource::File(file(&dir, "token", b"secret.secret.secret", 0o600));
+        let tokens = Tokens::new(source).unwrap();
+        let shown = format!("{:?}", tokens.of(&"u".into()).unwrap());
+        assert_eq!(shown, "token of u");
+    }
 }

@@ -39,7 +39,11 @@ impl Version {
 
     /// Path of a list that slurmdbd answers with.
     pub fn slurmdb_list(&self, name: &str) -> String {
-        format!("slurmdb/v0.0.{}/{name}{}", self.number, self.shape.list_suffix())
+        format!(
+            "slurmdb/v0.0.{}/{name}{}",
+            self.number,
+            self.shape.list_suffix()
+        )
     }
 }
 
@@ -88,13 +92,33 @@ mod tests {
     #[test]
     fn version_should_be_the_newest_known_when_several_are_offered() {
         let of = |paths: &[&str]| negotiate(&described(paths)).map(|v| v.number);
-        let old = ["/slurm/v0.0.37/ping", "/slurm/v0.0.38/ping", "/slurmdb/v0.0.37/jobs", "/slurmdb/v0.0.38/jobs"];
+        let old = [
+            "/slurm/v0.0.37/ping",
+            "/slurm/v0.0.38/ping",
+            "/slurmdb/v0.0.37/jobs",
+            "/slurmdb/v0.0.38/jobs",
+        ];
         assert_eq!(of(&old), Ok(38));
-        let new = ["/slurm/v0.0.42/ping/", "/slurm/v0.0.40/ping/", "/slurmdb/v0.0.42/jobs/", "/slurmdb/v0.0.40/jobs/"];
+        let new = [
+            "/slurm/v0.0.42/ping/",
+            "/slurm/v0.0.40/ping/",
+            "/slurmdb/v0.0.42/jobs/",
+            "/slurmdb/v0.0.40/jobs/",
+        ];
         assert_eq!(of(&new), Ok(42));
-        let between = ["/slurm/v0.0.38/ping", "/slurm/v0.0.39/ping", "/slurmdb/v0.0.38/jobs", "/slurmdb/v0.0.39/jobs"];
+        let between = [
+            "/slurm/v0.0.38/ping",
+            "/slurm/v0.0.39/ping",
+            "/slurmdb/v0.0.38/jobs",
+            "/slurmdb/v0.0.39/jobs",
+        ];
         assert_eq!(of(&between), Ok(38));
-        let future = ["/slurm/v0.0.99/ping/", "/slurmdb/v0.0.99/jobs/", "/slurm/v0.0.43/ping/", "/slurmdb/v0.0.43/jobs/"];
+        let future = [
+            "/slurm/v0.0.99/ping/",
+            "/slurmdb/v0.0.99/jobs/",
+            "/slurm/v0.0.43/ping/",
+            "/slurmdb/v0.0.43/jobs/",
+        ];
         assert_eq!(of(&future), Ok(43));
     }
 

@@ -89,9 +89,13 @@ fn empty(method: &str, path: &str) -> Answer {
         }
         ("GET", _) => Answer::Json(
             404,
-            r#"{"jobs":[],"errors":[{"error_number":2017,"error":"Invalid job id specified"}]}"#.into(),
+            r#"{"jobs":[],"errors":[{"error_number":2017,"error":"Invalid job id specified"}]}"#
+                .into(),
         ),
-        _ => Answer::Json(500, r#"{"errors":[{"error_number":2045,"error":"Invalid account"}]}"#.into()),
+        _ => Answer::Json(
+            500,
+            r#"{"errors":[{"error_number":2045,"error":"Invalid account"}]}"#.into(),
+        ),
     }
 }
 
@@ -104,29 +108,56 @@ async fn expect_unknown(client: &SlurmRest, dir: &Path, what: &str) {
     let found = client.find(HANDLE).await;
     assert!(matches!(found, Lookup::Unknown(_)), "{what}: {found:?}");
     let rows = client.attempts(&id()).await;
-    assert!(matches!(rows, Err(QueryError::Unknown(_))), "{what}: {rows:?}");
+    assert!(
+        matches!(rows, Err(QueryError::Unknown(_))),
+        "{what}: {rows:?}"
+    );
     let cancelled = client.cancel(&id()).await;
-    assert!(matches!(cancelled, Err(QueryError::Unknown(_))), "{what}: {cancelled:?}");
+    assert!(
+        matches!(cancelled, Err(QueryError::Unknown(_))),
+        "{what}: {cancelled:?}"
+    );
     let forgotten = client.forget(&id()).await;
-    assert!(matches!(forgotten, Err(ForgetError::Unknown(_))), "{what}: {forgotten:?}");
+    assert!(
+        matches!(forgotten, Err(ForgetError::Unknown(_))),
+        "{what}: {forgotten:?}"
+    );
     let submitted = client.submit(&spec(dir)).await;
-    assert!(matches!(submitted, Err(SubmitError::Unavailable(_))), "{what}: {submitted:?}");
+    assert!(
+        matches!(submitted, Err(SubmitError::Unavailable(_))),
+        "{what}: {submitted:?}"
+    );
 }
 
 #[tokio::test]
 async fn answers_should_be_unknown_when_slurmrestd_talks_nonsense() {
     let cut = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"jobs\":[],\"errors\":[]";
-    let huge = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{{", u64::MAX / 2);
+    let huge = format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{{",
+        u64::MAX / 2
+    );
     let deep = format!("{{\"jobs\":{}", "[".repeat(100_000));
     let all: [(&str, fn(&str) -> Answer, &str); 9] = [
         ("cut off", |s| Answer::Bytes(s.into()), cut),
         ("a huge length", |s| Answer::Bytes(s.into()), &huge),
-        ("no HTTP", |s| Answer::Bytes(s.into()), "SSH-2.0-OpenSSH\r\n"),
+        (
+            "no HTTP",
+            |s| Answer::Bytes(s.into()),
+            "SSH-2.0-OpenSSH\r\n",
+        ),
         ("closed", |s| Answer::Bytes(s.into()), ""),
         ("deep", |s| Answer::json(s), &deep),
         ("an empty object", |s| Answer::json(s), "{}"),
-        ("a page", |s| Answer::Json(502, s.into()), "<html>Bad Gateway</html>"),
-        ("denied", |s| Answer::Json(401, s.into()), "Authentication failure"),
+        (
+            "a page",
+            |s| Answer::Json(502, s.into()),
+            "<html>Bad Gateway</html>",
+        ),
+        (
+            "denied",
+            |s| Answer::Json(401, s.into()),
+            "Authentication failure",
+        ),
         ("endless", |_| Answer::Endless, ""),
     ];
     for (what, answer, text) in all {
@@ -176,17 +207,31 @@ async fn absence_should_not_be_believed_when_accounting_lags() {
     let queue = r#"{"statistics":{"dbd_agent_queue_size":3},"errors":[]}"#;
     let gone = r#"{"clusters":[{"name":"c","controller":{"host":"","port":0}}],"errors":[]}"#;
     let other = r#"{"clusters":[{"name":"d","controller":{"host":"h","port":1}}],"errors":[]}"#;
-    for (path, body, hint) in [("diag", queue, "3 messages"), ("clusters", gone, "connection"), ("clusters", other, "ClusterName")] {
+    for (path, body, hint) in [
+        ("diag", queue, "3 messages"),
+        ("clusters", gone, "connection"),
+        ("clusters", other, "ClusterName"),
+    ] {
         let dir = TempDir::new().expect("directory");
         let server = Server::start(move |method, p| {
-            if p.contains(path) { Answer::json(body) } else { empty(method, p) }
+            if p.contains(path) {
+                Answer::json(body)
+            } else {
+                empty(method, p)
+            }
         })
         .await;
         let client = client(&server.url, dir.path());
         let status = client.status(&id()).await;
-        assert!(matches!(&status, Status::Unknown(text) if text.contains(hint)), "{status:?}");
+        assert!(
+            matches!(&status, Status::Unknown(text) if text.contains(hint)),
+            "{status:?}"
+        );
         let found = client.find(HANDLE).await;
-        assert!(matches!(&found, Lookup::Unknown(text) if text.contains(hint)), "{found:?}");
+        assert!(
+            matches!(&found, Lookup::Unknown(text) if text.contains(hint)),
+            "{found:?}"
+        );
     }
 }
 
@@ -202,17 +247,28 @@ async fn refusal_should_name_the_remedy_when_slurm_gives_its_number() {
     ] {
         let dir = TempDir::new().expect("directory");
         let server = Server::start(move |method, path| match method {
-            "POST" => Answer::Json(500, format!(r#"{{"job_id":{job},"errors":[{{"error_number":{code},"error":"x"}}]}}"#)),
+            "POST" => Answer::Json(
+                500,
+                format!(r#"{{"job_id":{job},"errors":[{{"error_number":{code},"error":"x"}}]}}"#),
+            ),
             _ => empty(method, path),
         })
         .await;
         let client = client(&server.url, dir.path());
         match client.submit(&spec(dir.path())).await {
-            Err(SubmitError::Refused(text)) if refused => assert!(text.contains(hint), "{code}: {text}"),
-            Err(SubmitError::Unavailable(text)) if !refused => assert!(text.contains(hint), "{code}: {text}"),
+            Err(SubmitError::Refused(text)) if refused => {
+                assert!(text.contains(hint), "{code}: {text}")
+            }
+            Err(SubmitError::Unavailable(text)) if !refused => {
+                assert!(text.contains(hint), "{code}: {text}")
+            }
             other => panic!("{code}: {other:?}"),
         }
-        assert_eq!(client.find(HANDLE).await, Lookup::Absent, "nothing was created");
+        assert_eq!(
+            client.find(HANDLE).await,
+            Lookup::Absent,
+            "nothing was created"
+        );
     }
 }
 
@@ -221,7 +277,12 @@ async fn job_should_not_be_submitted_again_when_the_answer_was_lost() {
     // 5005 may be a refusal or a broken connection; a page may come from a proxy that passed the request on.
     let answers: [fn() -> Answer; 3] = [
         || Answer::Bytes(Vec::new()),
-        || Answer::Json(500, r#"{"errors":[{"error_code":5005,"error":"Zero Bytes"}]}"#.into()),
+        || {
+            Answer::Json(
+                500,
+                r#"{"errors":[{"error_code":5005,"error":"Zero Bytes"}]}"#.into(),
+            )
+        },
         || Answer::Json(504, "<html>Gateway Timeout</html>".into()),
     ];
     for answer in answers {
@@ -230,11 +291,15 @@ async fn job_should_not_be_submitted_again_when_the_answer_was_lost() {
         let arrived = in_accounting.clone();
         let server = Server::start(move |method, path| match method {
             "POST" => answer(),
-            _ if path.starts_with("/slurmdb/v0.0.42/jobs") && arrived.load(Ordering::Relaxed) => Answer::json(row()),
+            _ if path.starts_with("/slurmdb/v0.0.42/jobs") && arrived.load(Ordering::Relaxed) => {
+                Answer::json(row())
+            }
             _ => empty(method, path),
         })
         .await;
-        let lost = client(&server.url, dir.path()).submit(&spec(dir.path())).await;
+        let lost = client(&server.url, dir.path())
+            .submit(&spec(dir.path()))
+            .await;
         assert!(matches!(lost, Err(SubmitError::Unknown(_))), "{lost:?}");
         // A client that knows nothing but the state directory.
         let next = client(&server.url, dir.path());
@@ -258,14 +323,20 @@ async fn job_should_be_submitted_again_when_accounting_went_on_not_knowing_it() 
     .await;
     let client = client(&server.url, dir.path());
     let spec = spec(dir.path());
-    assert!(matches!(client.submit(&spec).await, Err(SubmitError::Unknown(_))));
+    assert!(matches!(
+        client.submit(&spec).await,
+        Err(SubmitError::Unknown(_))
+    ));
     let until = std::time::Instant::now() + Duration::from_secs(60);
     while client.find(HANDLE).await != Lookup::Absent {
         assert!(std::time::Instant::now() < until, "never absent");
         assert_eq!(server.count("POST"), 1);
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    assert!(matches!(client.submit(&spec).await, Err(SubmitError::Unknown(_))));
+    assert!(matches!(
+        client.submit(&spec).await,
+        Err(SubmitError::Unknown(_))
+    ));
     assert_eq!(server.count("POST"), 2);
 }
 

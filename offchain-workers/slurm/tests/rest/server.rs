@@ -89,7 +89,10 @@ async fn serve(mut stream: TcpStream, script: &Script, log: &Mutex<Vec<String>>)
         }
     }
     let mut words = text.split(' ');
-    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let (method, path) = (
+        words.next().unwrap_or_default(),
+        words.next().unwrap_or_default(),
+    );
     log.lock().expect("log").push(format!("{method} {path}"));
     // A client that has gone is as good as one that listened.
     let _ = match script(method, path) {
@@ -102,7 +105,9 @@ async fn serve(mut stream: TcpStream, script: &Script, log: &Mutex<Vec<String>>)
             stream.write_all(format!("{head}{body}").as_bytes()).await
         }
         Answer::Endless => {
-            let mut sent = stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"jobs\":[").await;
+            let mut sent = stream
+                .write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"jobs\":[")
+                .await;
             while sent.is_ok() {
                 sent = stream.write_all(&[b' '; 65_536]).await;
             }

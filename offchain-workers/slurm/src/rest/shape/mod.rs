@@ -4,10 +4,10 @@
 //! environment as an object. [`V40`] (from v0.0.40) has numbers as objects, states as lists of words and the
 //! environment as a list. Nothing outside this module knows of either.
 
-mod v38;
-mod v40;
 #[cfg(test)]
 mod tests;
+mod v38;
+mod v40;
 
 use serde::{de::DeserializeOwned, Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -175,9 +175,17 @@ fn from_mask(mask: &str) -> Result<Vec<u32>, String> {
     let mask = mask.split('%').next().unwrap_or_default();
     let mut tasks = Vec::new();
     for (at, digit) in mask.chars().rev().enumerate() {
-        let bits = digit.to_digit(16).ok_or_else(|| format!("0x{mask:.40} is no mask of tasks"))?;
-        let first = u32::try_from(at).map_err(|e| e.to_string())?.saturating_mul(4);
-        tasks.extend((0..4).filter(|bit| bits >> bit & 1 == 1).map(|bit| first.saturating_add(bit)));
+        let bits = digit
+            .to_digit(16)
+            .ok_or_else(|| format!("0x{mask:.40} is no mask of tasks"))?;
+        let first = u32::try_from(at)
+            .map_err(|e| e.to_string())?
+            .saturating_mul(4);
+        tasks.extend(
+            (0..4)
+                .filter(|bit| bits >> bit & 1 == 1)
+                .map(|bit| first.saturating_add(bit)),
+        );
     }
     Ok(tasks)
 }
@@ -193,7 +201,6 @@ fn common(job: &Request) -> Map<String, Value> {
     put("standard_error", job.stderr.as_str().into());
     put("tasks", job.tasks.into());
     put("cpus_per_task", 1.into());
-    put("requeue", job.requeue.into());
     let identity = &job.identity;
     for (key, value) in [
         ("account", &identity.account),

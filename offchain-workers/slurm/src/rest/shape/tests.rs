@@ -1,9 +1,10 @@
 //! Both shapes on bodies recorded from slurmrestd 22.05.8 (v0.0.38) and 24.11.5 (v0.0.42) of Debian 12 and 13.
 
 use proptest::prelude::*;
+use serde_json::json;
 
 use super::*;
-use crate::rest::reply::code;
+use crate::{rest::reply::code, slurm::Identity};
 
 macro_rules! recorded {
     ($($name:literal)+) => {
@@ -26,25 +27,36 @@ const SHAPES: [&dyn Shape; 2] = [&V38, &V40];
 
 /// The same exchange with both.
 fn both(name: &str) -> [(&'static dyn Shape, &'static [u8]); 2] {
-    let (_, old, new) = RECORDED.iter().find(|(n, ..)| *n == name).expect("recorded");
+    let (_, old, new) = RECORDED
+        .iter()
+        .find(|(n, ..)| *n == name)
+        .expect("recorded");
     [(SHAPES[0], old.as_bytes()), (SHAPES[1], new.as_bytes())]
 }
 
 fn states(live: &[Live]) -> Vec<&str> {
-    live.iter().flat_map(|l| l.states.iter().map(String::as_str)).collect()
+    live.iter()
+        .flat_map(|l| l.states.iter().map(String::as_str))
+        .collect()
 }
 
 #[test]
 fn submission_should_give_an_id_when_it_was_taken() {
     for (shape, body) in both("submitted") {
         let said = shape.submitted(body).unwrap();
-        assert!(said.value.is_some_and(|id| id > 0) && said.errors.is_empty(), "{said:?}");
+        assert!(
+            said.value.is_some_and(|id| id > 0) && said.errors.is_empty(),
+            "{said:?}"
+        );
     }
 }
 
 #[test]
 fn submission_should_give_slurms_number_when_it_was_refused() {
-    for (name, number) in [("refused-account", code::ACCOUNT), ("refused-partition", code::PARTITION)] {
+    for (name, number) in [
+        ("refused-account", code::ACCOUNT),
+        ("refused-partition", code::PARTITION),
+    ] {
         for (shape, body) in both(name) {
             let said = shape.submitted(body).unwrap();
             assert!(said.value.is_none() && said.has(number), "{name}: {said:?}");
@@ -68,7 +80,10 @@ fn token_should_be_seen_to_be_refused_when_it_is_bad() {
     assert!(new.submitted(denied).unwrap().has(code::AUTHENTICATION));
     for (shape, body) in both("refused-token") {
         let said = shape.live(body).unwrap();
-        assert!(!said.errors.is_empty() && !said.has(code::UNKNOWN_JOB), "{said:?}");
+        assert!(
+            !said.errors.is_empty() && !said.has(code::UNKNOWN_JOB),
+            "{said:?}"
+        );
     }
 }
 
@@ -86,18 +101,30 @@ fn job_should_have_its_state_when_slurmctld_has_it() {
             let live = shape.live(body).unwrap().value;
             assert_eq!(states(&live), expected, "{name}");
             assert_eq!(live[0].user, "hpc");
-            assert_eq!(live[0].exit.signal, if name == "live-signalled" { 11 } else { 0 }, "{live:?}");
+            assert_eq!(
+                live[0].exit.signal,
+                if name == "live-signalled" { 11 } else { 0 },
+                "{live:?}"
+            );
         }
     }
     for (shape, body) in both("live-running") {
-        assert!(shape.live(body).unwrap().value[0].start > 1_700_000_000);
+        let live = shape.live(body).unwrap().value.remove(0);
+        assert!(live.record.started > Some(1_700_000_000), "{live:?}");
+        assert_eq!(live.record.tasks, TaskSet::Plain);
     }
 }
 
 #[test]
 fn exit_codes_should_be_those_of_the_tasks_when_an_array_ended() {
     for (shape, body) in both("live-array") {
-        let mut codes: Vec<_> = shape.live(body).unwrap().value.iter().map(|l| l.exit.code).collect();
+        let mut codes: Vec<_> = shape
+            .live(body)
+            .unwrap()
+            .value
+            .iter()
+            .map(|l| l.exit.code)
+            .collect();
         codes.sort_unstable();
         assert_eq!(codes, [0, 1, 2]);
     }
@@ -107,7 +134,10 @@ fn exit_codes_should_be_those_of_the_tasks_when_an_array_ended() {
 fn job_should_be_unknown_by_number_when_slurmctld_does_not_have_it() {
     for (shape, body) in both("live-unknown") {
         let said = shape.live(body).unwrap();
-        assert!(said.value.is_empty() && said.has(code::UNKNOWN_JOB), "{said:?}");
+        assert!(
+            said.value.is_empty() && said.has(code::UNKNOWN_JOB),
+            "{said:?}"
+        );
     }
     for (shape, body) in both("cancelled-unknown") {
         assert!(shape.cancelled(body).unwrap().has(code::UNKNOWN_JOB));
@@ -125,24 +155,51 @@ fn job_should_be_unknown_by_number_when_slurmctld_does_not_have_it() {
 fn rows_should_have_tasks_resources_and_times_when_an_array_ended() {
     for (shape, body) in both("rows-array") {
         let mut rows = shape.rows(body).unwrap().value;
-        rows.sort_by_key(|r| r.task);
-        let tasks: Vec<_> = rows.iter().map(|r| (r.task, r.state.as_str())).collect();
-        assert_eq!(tasks, [(Some(0), "COMPLETED"), (Some(1), "FAILED"), (Some(2), "FAILED")]);
-        for row in &rows {
-            assert!(row.tres.starts_with("cpu=1,mem=200M,") && row.tres.contains(",node=1,"), "{}", row.tres);
-            assert!(!row.tres.contains("energy"), "not counted, so not there: {}", row.tres);
-            assert!(row.submitted <= row.start && row.start <= row.end && row.array.is_some(), "{row:?}");
-            assert_eq!((row.cluster.as_str(), row.user.as_str()), ("testcluster", "hpc"));
+        rows.sort_by_key(|r| match r.row.tasks {
+            TaskSet::One(task) => task,
+            _ => u32::MAX,
+        });
+        for (task, DbRow { row, user, .. }) in (0..).zip(&rows) {
+            assert_eq!(row.tasks, TaskSet::One(task));
+            assert_eq!(row.words, [if task == 0 { "COMPLETED" } else { "FAILED" }]);
+            let allocated = Allocated {
+                cpus: 1,
+                memory_mib: 200,
+                nodes: 1,
+                gpus: 0,
+            };
+            assert_eq!(
+                row.allocated,
+                Some(allocated),
+                "what is not counted is left out"
+            );
+            assert!(
+                Some(row.submitted) <= row.started && row.started <= row.ended,
+                "{row:?}"
+            );
+            assert!(row.ended.is_some() && row.job <= row.raw, "{row:?}");
+            assert_eq!(
+                (row.cluster.as_str(), user.as_str()),
+                ("testcluster", "hpc")
+            );
             assert!(row.name.starts_with("ve-a-") && row.comment == row.name);
         }
-        let codes: Vec<_> = rows.iter().map(|r| r.exit.map(|e| e.code)).collect();
-        // The old shape says 0 for all of them, which is the same as not saying it.
-        let said = shape.tells_exit_codes();
-        assert_eq!(codes, if said { [Some(0), Some(1), Some(2)] } else { [None; 3] });
+        assert_eq!(rows.len(), 3);
     }
-    for (shape, body) in both("rows-signalled") {
-        let row = shape.rows(body).unwrap().value.remove(0);
-        assert_eq!(row.exit, Some(Exit { code: 0, signal: 11 }));
+    let told = |name, shape: usize| -> Vec<_> {
+        let (shape, body) = both(name)[shape];
+        let rows = shape.rows(body).unwrap().value;
+        rows.iter().map(|r| (r.exit_is_told, r.row.exit)).collect()
+    };
+    // The old shape says 0 for all of them, which is the same as not saying it. It does say signals.
+    let mut old = told("rows-array", 0);
+    old.sort_unstable();
+    assert_eq!(old, [(false, (0, 0)), (false, (0, 0)), (true, (0, 0))]);
+    let mut new = told("rows-array", 1);
+    new.sort_unstable();
+    assert_eq!(new, [(true, (0, 0)), (true, (1, 0)), (true, (2, 0))]);
+    for shape in [0, 1] {
+        assert_eq!(told("rows-signalled", shape), [(true, (0, 11))]);
     }
 }
 
@@ -150,31 +207,123 @@ fn rows_should_have_tasks_resources_and_times_when_an_array_ended() {
 fn attempts_should_be_rows_of_their_own_when_a_job_was_requeued() {
     for (shape, body) in both("rows-requeued") {
         let rows = shape.rows(body).unwrap().value;
-        let states: Vec<_> = rows.iter().map(|r| r.state.as_str()).collect();
-        assert_eq!(states, ["REQUEUED", "CANCELLED"]);
-        assert_eq!(rows[0].job, rows[1].job);
-        assert!(rows[0].start > 0 && rows[0].end > 0 && rows[0].submitted < rows[1].submitted);
-        assert_eq!(rows[1].start, 0, "never started");
+        let [first, second] = [&rows[0].row, &rows[1].row];
+        assert_eq!(
+            (&first.words, &second.words),
+            (&vec!["REQUEUED".into()], &vec!["CANCELLED".into()])
+        );
+        assert_eq!(first.job, second.job);
+        assert!(
+            first.started.is_some() && first.ended.is_some(),
+            "{first:?}"
+        );
+        assert!(first.submitted < second.submitted);
+        assert!(
+            second.started.is_none() && second.allocated.is_none(),
+            "{second:?}"
+        );
     }
 }
 
 #[test]
 fn rows_should_have_no_start_and_end_when_nothing_began_or_ended() {
-    for (shape, body) in both("rows-array-never-started") {
-        let row = shape.rows(body).unwrap().value.remove(0);
-        assert_eq!((row.start, row.task, row.tasks.as_deref()), (0, None, Some("0xF")));
-        assert!(row.end > 0);
+    let row = |name, shape: usize| {
+        let (shape, body) = both(name)[shape];
+        shape.rows(body).unwrap().value.remove(0).row
+    };
+    for shape in [0, 1] {
+        let never = row("rows-array-never-started", shape);
+        assert_eq!(never.tasks, TaskSet::Many(vec![0, 1, 2, 3]));
+        assert!(
+            never.started.is_none() && never.ended.is_some(),
+            "{never:?}"
+        );
+        let pending = row("rows-array-pending", shape);
+        assert!(
+            pending.started.is_none() && pending.ended.is_none(),
+            "{pending:?}"
+        );
+        assert_eq!(pending.words, ["PENDING"]);
     }
-    for (shape, body) in both("rows-array-pending") {
-        let row = shape.rows(body).unwrap().value.remove(0);
-        assert_eq!((row.start, row.end, row.state.as_str()), (0, 0, "PENDING"));
-    }
-    let [(old, body), (new, running)] = both("rows-running");
-    let row = new.rows(running).unwrap().value.remove(0);
-    assert!(row.start > 0 && row.end == 0 && row.elapsed > 0 && row.state == "RUNNING", "{row:?}");
+    let running = row("rows-running", 1);
+    assert!(
+        running.started.is_some() && running.ended.is_none(),
+        "{running:?}"
+    );
+    assert!(
+        running.elapsed_s > 0 && running.words == ["RUNNING"],
+        "{running:?}"
+    );
     // Within the first seconds a row has a start, but neither name nor resources: it is not there yet.
-    let row = old.rows(body).unwrap().value.remove(0);
-    assert_eq!((row.start, row.end, row.name.as_str()), (0, 0, "allocation"));
+    let early = row("rows-running", 0);
+    assert!(
+        early.started.is_none() && early.ended.is_none(),
+        "{early:?}"
+    );
+    assert_eq!(early.name, "allocation");
+}
+
+#[test]
+fn mask_should_name_its_tasks_when_slurmdbd_wrote_it() {
+    assert_eq!(from_mask("F"), Ok(vec![0, 1, 2, 3]));
+    assert_eq!(from_mask("105"), Ok(vec![0, 2, 8]));
+    assert_eq!(from_mask("3%1"), Ok(vec![0, 1]));
+    assert!(from_mask("X").is_err());
+}
+
+#[test]
+fn warning_should_reach_the_script_itself_when_asked_for() {
+    let request = Request {
+        name: "ve-1".into(),
+        comment: "ve-1 tasks=1 warning=USR1@50".into(),
+        partition: Some("main".into()),
+        identity: Identity {
+            account: Some("a".into()),
+            qos: None,
+        },
+        nodes: 2,
+        tasks: 4,
+        memory_per_node_mib: 100,
+        gres_per_node: Some("gpu:a100:1".into()),
+        minutes: 2,
+        array: Some("0-4".into()),
+        signal: Some("B:USR1@50".into()),
+        requeue: true,
+        work_dir: "/w".into(),
+        stdout: "/w/%a".into(),
+        stderr: "/w/%a".into(),
+        script: "#!/bin/bash\ntrap : USR1\n".into(),
+    };
+    let old = V38.submission(&request);
+    let script = old["script"].as_str().unwrap();
+    let lines: Vec<&str> = script.lines().collect();
+    assert_eq!((lines[0], lines[2]), ("#!/bin/bash", "trap : USR1"));
+    assert!(lines[1].contains("sleep 70; kill -s USR1 $$"), "{script}");
+    assert_eq!(old["job"]["environment"], json!({ "PATH": PATH }));
+    assert_eq!(old["job"]["nodes"], "2-2");
+    assert_eq!(old["job"]["requeue"], true);
+    assert_eq!(old["job"]["gres"], "gpu:a100:1");
+    let new = V40.submission(&request);
+    assert_eq!(new["job"]["script"], request.script.as_str());
+    assert_eq!(new["job"]["kill_warning_flags"], json!(["BATCH_JOB"]));
+    assert_eq!(new["job"]["kill_warning_delay"]["number"], 50);
+    assert_eq!(new["job"]["environment"], json!([format!("PATH={PATH}")]));
+    assert_eq!(
+        new["job"]["time_limit"],
+        json!({ "set": true, "infinite": false, "number": 2 })
+    );
+    let once = Request { requeue: false, ..request };
+    let job = &V38.submission(&once)["job"];
+    assert!(job["no_requeue"] == true && job.get("requeue").is_none(), "{job}");
+    assert_eq!(V40.submission(&once)["job"]["requeue"], false);
+    for body in [old, new] {
+        let job = &body["job"];
+        assert_eq!(
+            (&job["account"], &job["array"]),
+            (&json!("a"), &json!("0-4"))
+        );
+        assert!(job.get("qos").is_none());
+    }
 }
 
 #[test]
@@ -186,17 +335,26 @@ fn daemons_should_be_seen_when_they_answer() {
         assert_eq!(shape.accounting_queue(body).unwrap().value, Some(0));
     }
     for (shape, body) in both("clusters") {
-        let cluster = DbCluster { name: "testcluster".into(), connected: true };
+        let cluster = DbCluster {
+            name: "testcluster".into(),
+            connected: true,
+        };
         assert_eq!(shape.clusters(body).unwrap().value, [cluster]);
     }
 }
 
 /// Everything that a body can be read as. Whether any of it says "there is no such job".
 fn absent_by(shape: &dyn Shape, body: &[u8]) -> bool {
-    let _ = (shape.submitted(body), shape.cancelled(body), shape.accounting_queue(body));
+    let _ = (
+        shape.submitted(body),
+        shape.cancelled(body),
+        shape.accounting_queue(body),
+    );
     let _ = (shape.ping(body), shape.clusters(body));
     let live = shape.live(body).is_ok_and(|s| s.has(code::UNKNOWN_JOB));
-    let rows = shape.rows(body).is_ok_and(|s| s.value.is_empty() && (s.errors.is_empty() || s.has(code::NOTHING_FOUND)));
+    let rows = shape
+        .rows(body)
+        .is_ok_and(|s| s.value.is_empty() && (s.errors.is_empty() || s.has(code::NOTHING_FOUND)));
     live || rows
 }
 
@@ -216,8 +374,22 @@ fn nothing_should_be_absent_when_a_body_is_cut_off() {
 fn nothing_should_be_absent_when_a_body_is_of_another_kind() {
     let deep = "[".repeat(100_000);
     let others = [
-        "", "{}", "[]", "null", "0", "\"\"", "{\"errors\":null}", "{\"errors\":[]}", "{\"jobs\":null}", "{\"jobs\":{}}",
-        "{\"jobs\":[{}]}", "{\"jobs\":[null]}", "<html>502 Bad Gateway</html>", "Authentication failure", "\u{0}", &deep,
+        "",
+        "{}",
+        "[]",
+        "null",
+        "0",
+        "\"\"",
+        "{\"errors\":null}",
+        "{\"errors\":[]}",
+        "{\"jobs\":null}",
+        "{\"jobs\":{}}",
+        "{\"jobs\":[{}]}",
+        "{\"jobs\":[null]}",
+        "<html>502 Bad Gateway</html>",
+        "Authentication failure",
+        "\u{0}",
+        &deep,
     ];
     for body in others {
         for shape in SHAPES {

@@ -4,10 +4,11 @@ use serde::Deserialize;
 use serde_json::{json, Value};
 
 use super::{
-    common, parse, said, tasks, Bare, Comment, DbCluster, DbRow, Exit, Jobs, Live, Parsed, Shape, Tres, PATH,
+    common, parse, said, tasks, Bare, Comment, DbCluster, DbRow, Exit, Jobs, Live, Parsed, Shape,
+    Tres, PATH,
 };
-use crate::slurm::{Record, Request, Row};
 use crate::rest::reply::RawComplaint;
+use crate::slurm::{Record, Request, Row};
 
 /// The shape up to v0.0.38.
 pub(crate) struct V38;
@@ -122,10 +123,12 @@ impl Shape for V38 {
         let mut fields = common(job);
         let mut put = |key: &str, value: Value| fields.insert(key.to_owned(), value);
         put("environment", json!({ "PATH": PATH }));
-        put("nodes", json!([job.nodes, job.nodes]));
+        put("nodes", format!("{0}-{0}", job.nodes).into());
         put("memory_per_node", job.memory_per_node_mib.into());
         put("time_limit", job.minutes.into());
         put("open_mode", "append".into());
+        // Whatever its value, `requeue` means yes.
+        put(if job.requeue { "requeue" } else { "no_requeue" }, true.into());
         if let Some(gres) = &job.gres_per_node {
             put("gres", gres.as_str().into());
         }
@@ -165,7 +168,10 @@ impl Shape for V38 {
             name: c.name,
             connected: c.controller.port.is_some_and(|p| p > 0),
         };
-        Ok(said(reply.errors, reply.clusters.into_iter().map(cluster).collect()))
+        Ok(said(
+            reply.errors,
+            reply.clusters.into_iter().map(cluster).collect(),
+        ))
     }
 
     fn all_attempts(&self) -> &'static [(&'static str, &'static str)] {
@@ -175,14 +181,17 @@ impl Shape for V38 {
     fn list_suffix(&self) -> &'static str {
         ""
     }
-
 }
 
 /// These versions cannot send a signal to the batch script itself: `B:` is refused, and without it only job steps would be
 /// signalled. So the script warns itself.
 fn with_warning(job: &Request) -> String {
-    let warning = job.signal.as_deref().and_then(|s| s.strip_prefix("B:")?.split_once('@'));
-    let (Some((signal, before)), Some((first, rest))) = (warning, job.script.split_once('\n')) else {
+    let warning = job
+        .signal
+        .as_deref()
+        .and_then(|s| s.strip_prefix("B:")?.split_once('@'));
+    let (Some((signal, before)), Some((first, rest))) = (warning, job.script.split_once('\n'))
+    else {
         return job.script.clone();
     };
     let before: u64 = before.parse().unwrap_or(0);
@@ -222,7 +231,12 @@ fn live(job: Job) -> Result<Live, String> {
 
 fn row(job: DbJob) -> Result<DbRow, String> {
     let array = job.array;
-    let (whole, tasks) = tasks(job.job_id, array.job_id, array.task_id, array.task.as_deref())?;
+    let (whole, tasks) = tasks(
+        job.job_id,
+        array.job_id,
+        array.task_id,
+        array.task.as_deref(),
+    )?;
     let allocated = job.tres.allocated()?;
     // A row that slurmctld has not filled in yet has a start, but neither name, state nor resources.
     let started = job.time.start.filter(|at| *at > 0 && allocated.is_some());

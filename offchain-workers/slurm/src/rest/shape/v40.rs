@@ -4,10 +4,11 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{json, Value};
 
 use super::{
-    common, parse, said, tasks, Comment, DbCluster, DbRow, Exit, Jobs, Live, Parsed, Shape, Tres, PATH,
+    common, parse, said, tasks, Comment, DbCluster, DbRow, Exit, Jobs, Live, Parsed, Shape, Tres,
+    PATH,
 };
-use crate::slurm::{Record, Request, Row};
 use crate::rest::reply::{Complaint, RawComplaint};
+use crate::slurm::{Record, Request, Row};
 
 /// The shape from v0.0.40 on.
 pub(crate) struct V40;
@@ -37,7 +38,9 @@ impl<'de> Deserialize<'de> for Number {
         // v0.0.40's numbers are whole; the newest parser may write them as 3.0.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         Ok(match Either::deserialize(deserializer)? {
-            Either::Object(o) if o.set && !o.infinite && o.number >= 0.0 => Self(Some(o.number as u64)),
+            Either::Object(o) if o.set && !o.infinite && o.number >= 0.0 => {
+                Self(Some(o.number as u64))
+            }
             Either::Plain(number) => Self(Some(number)),
             Either::Object(_) | Either::Null(()) => Self(None),
         })
@@ -216,10 +219,14 @@ impl Shape for V40 {
         put("memory_per_node", set(job.memory_per_node_mib));
         put("time_limit", set(job.minutes));
         put("open_mode", json!(["APPEND"]));
+        put("requeue", job.requeue.into());
         if let Some(gres) = &job.gres_per_node {
             put("tres_per_node", format!("gres/{gres}").into());
         }
-        let warning = job.signal.as_deref().and_then(|s| s.strip_prefix("B:")?.split_once('@'));
+        let warning = job
+            .signal
+            .as_deref()
+            .and_then(|s| s.strip_prefix("B:")?.split_once('@'));
         if let Some((signal, before)) = warning {
             put("kill_warning_flags", json!(["BATCH_JOB"]));
             put("kill_warning_signal", signal.into());
@@ -242,10 +249,11 @@ impl Shape for V40 {
         let reply: Cancelled = parse(body)?;
         let mut all = said(reply.errors, ());
         let of_tasks = reply.status.into_iter().filter_map(|task| task.error);
-        all.errors.extend(of_tasks.filter(|e| e.code != 0).map(|e| Complaint {
-            code: e.code,
-            text: e.string.unwrap_or_default(),
-        }));
+        all.errors
+            .extend(of_tasks.filter(|e| e.code != 0).map(|e| Complaint {
+                code: e.code,
+                text: e.string.unwrap_or_default(),
+            }));
         Ok(all)
     }
 
@@ -268,7 +276,10 @@ impl Shape for V40 {
             name: c.name,
             connected: c.controller.port.0.is_some_and(|p| p > 0),
         };
-        Ok(said(reply.errors, reply.clusters.into_iter().map(cluster).collect()))
+        Ok(said(
+            reply.errors,
+            reply.clusters.into_iter().map(cluster).collect(),
+        ))
     }
 
     fn all_attempts(&self) -> &'static [(&'static str, &'static str)] {
@@ -278,7 +289,6 @@ impl Shape for V40 {
     fn list_suffix(&self) -> &'static str {
         "/"
     }
-
 }
 
 impl Number {
@@ -288,7 +298,8 @@ impl Number {
 
     /// A time that must be there.
     fn time(self) -> Result<u64, String> {
-        self.0.ok_or_else(|| "a job without the time of its submission".to_owned())
+        self.0
+            .ok_or_else(|| "a job without the time of its submission".to_owned())
     }
 }
 
@@ -331,7 +342,11 @@ fn row(job: DbJob) -> Result<DbRow, String> {
     }
     // What has not begun or ended yet has the time of the question as its start or end.
     let open = |word: &String| matches!(word.as_str(), "PENDING" | "RUNNING" | "SUSPENDED");
-    let ended = job.time.end.0.filter(|at| *at > 0 && !words.iter().any(open));
+    let ended = job
+        .time
+        .end
+        .0
+        .filter(|at| *at > 0 && !words.iter().any(open));
     Ok(DbRow {
         exit_is_told: true,
         row: Row {
