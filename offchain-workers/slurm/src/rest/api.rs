@@ -140,6 +140,21 @@ impl Api {
         }
     }
 
+    /// The value of an answer of slurmctld's without complaints.
+    async fn from_controller<T>(&self, said: Said<T>) -> Result<T, Trouble> {
+        if said.errors.is_empty() {
+            return Ok(said.value);
+        }
+        // Older releases have no number for a token that slurmctld refused. slurmdbd says it in words.
+        let vague = [code::NONE, code::ZERO_BYTES];
+        if said.errors.iter().all(|e| vague.contains(&e.code)) {
+            if let Err(refused @ Trouble::Token(_)) = self.accounting_is_connected().await {
+                return Err(refused);
+            }
+        }
+        Err(Trouble::Said(format!("slurmctld: {}", said.text())))
+    }
+
     /// A job as slurmctld has it, or all tasks of one; none if it does not know it (any more).
     pub async fn live(&self, job: u32) -> Result<Vec<Live>, Trouble> {
         let path = |v: Version| v.slurm(&format!("job/{job}"));
@@ -149,7 +164,7 @@ impl Api {
         if said.has(code::UNKNOWN_JOB) {
             return Ok(Vec::new());
         }
-        let mut jobs = clean("slurmctld", said)?;
+        let mut jobs = self.from_controller(said).await?;
         if jobs.is_empty() {
             return Err(Trouble::Lost(
                 "slurmctld answered with neither a job nor an error".into(),
@@ -176,7 +191,8 @@ impl Api {
 
     async fn rows(&self, which: (&str, &str)) -> Result<Vec<DbRow>, Trouble> {
         let version = self.version().await?;
-        let mut query = vec![which, ("cluster", &self.cluster), ("skip_steps", "true")];
+        let cluster = self.cluster.as_str();
+        let mut query = vec![which, ("cluster", cluster), ("skip_steps", "true")];
         query.extend(version.shape.all_attempts());
         let path = |v: Version| v.slurmdb_list("jobs");
         let said = self
@@ -185,7 +201,7 @@ impl Api {
         if said.has(code::NOTHING_FOUND) {
             return Ok(Vec::new());
         }
-        let mut rows = clean("slurmdbd", said)?;
+        let mut rows = from_accounting(said)?;
         rows.retain(|row| row.row.cluster == self.cluster && *row.user == *self.user);
         Ok(rows)
     }
@@ -207,7 +223,8 @@ impl Api {
         let said = self
             .ask(Method::GET, path, &[], None, |s, b| s.accounting_queue(b))
             .await?;
-        clean("slurmctld", said)?
+        self.from_controller(said)
+            .await?
             .ok_or_else(|| Trouble::Lost("slurmctld does not say how much accounting waits".into()))
     }
 
@@ -217,7 +234,7 @@ impl Api {
         let said = self
             .ask(Method::GET, path, &[], None, |s, b| s.clusters(b))
             .await?;
-        let clusters = clean("slurmdbd", said)?;
+        let clusters = from_accounting(said)?;
         match clusters.iter().find(|c| c.name == self.cluster) {
             Some(cluster) if cluster.connected => Ok(()),
             Some(_) => Err(Trouble::Said(format!(
@@ -240,7 +257,7 @@ impl Api {
         let said = self
             .ask(Method::GET, path, &[], None, |s, b| s.ping(b))
             .await?;
-        if !clean("slurmctld", said)? {
+        if !self.from_controller(said).await? {
             return Err(Trouble::Said(
                 "no slurmctld is up; start it or look into its log".into(),
             ));
@@ -264,11 +281,10 @@ impl Api {
     }
 }
 
-/// The value of an answer without complaints.
-fn clean<T>(who: &str, said: Said<T>) -> Result<T, Trouble> {
+fn from_accounting<T>(said: Said<T>) -> Result<T, Trouble> {
     if said.errors.is_empty() {
         Ok(said.value)
     } else {
-        Err(Trouble::Said(format!("{who}: {}", said.text())))
+        Err(Trouble::Said(format!("slurmdbd: {}", said.text())))
     }
 }

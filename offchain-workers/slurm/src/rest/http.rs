@@ -31,14 +31,6 @@ pub(crate) enum NoReply {
     Lost(String),
 }
 
-impl NoReply {
-    pub fn text(self) -> String {
-        match self {
-            Self::NotSent(text) | Self::Lost(text) => text,
-        }
-    }
-}
-
 /// An answer, whatever it says.
 #[derive(Debug)]
 pub(crate) struct Reply {

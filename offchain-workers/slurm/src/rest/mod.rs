@@ -1,13 +1,13 @@
 //! SLURM through slurmrestd, with JSON web tokens.
 //!
 //! * The newest version of the API that both sides know is agreed on first; two shapes are spoken, up to v0.0.38 and from
-//!   v0.0.40 on ([`shape`]).
+//!   v0.0.40 on.
 //! * What happened is read from states and from errors in bodies, never from an HTTP status alone.
 //! * One job is asked about at a time. Listing all jobs makes slurmrestd grow without end on a busy cluster.
 //! * slurmctld says what waits and runs, slurmdbd how it ended and what it had. A job is absent only when slurmctld does
 //!   not know it, has handed everything to slurmdbd, and slurmdbd does not know it either.
 //! * slurmctld can be asked for ids only, and a new job reaches slurmdbd some seconds later. So what is submitted is noted
-//!   on disk before ([`journal`]), and a handle whose answer was lost is absent only when slurmdbd has missed it twice, a
+//!   on disk before, and a handle whose answer was lost is absent only when slurmdbd has missed it twice, a
 //!   while apart ([`RestConfig::settle`]).
 //!
 //! A client acts for one unix user with tokens of that user, so it sees and touches nobody else's jobs. Nothing needs an
@@ -267,9 +267,8 @@ impl SlurmRest {
         Ok(judge::found(handle, &[], &rows))
     }
 
-    /// Asks both daemons.
-    async fn ask(&self, job: u32) -> Result<Known, Trouble> {
-        let live = self.api.live(job).await?;
+    /// Asks slurmdbd, after slurmctld.
+    async fn account(&self, job: u32, live: Vec<Live>) -> Result<Known, Trouble> {
         // Only of a job that slurmctld does not know does it matter whether accounting is complete.
         let drained = if live.is_empty() {
             self.api.accounting_is_complete().await?;
@@ -339,7 +338,10 @@ impl SlurmRest {
         if let Some(status) = judge::status_by_records(id, &records) {
             return Ok(status);
         }
-        Ok(judge::status(id, &self.ask(id.job).await?.answers()))
+        Ok(judge::status(
+            id,
+            &self.account(id.job, live).await?.answers(),
+        ))
     }
 }
 
@@ -422,8 +424,8 @@ impl Scheduler for SlurmRest {
     }
 
     async fn statuses(&self, ids: &[SchedulerJobId]) -> Vec<Status> {
-        futures::stream::iter(ids)
-            .map(|id| self.status(id))
+        let asked: Vec<_> = ids.iter().map(|id| self.status(id)).collect();
+        futures::stream::iter(asked)
             .buffered(AT_ONCE)
             .collect()
             .await
@@ -462,10 +464,10 @@ impl Scheduler for SlurmRest {
         let id = SlurmJobId::try_from(id).map_err(QueryError::Unknown)?;
         let until = Instant::now() + ACCOUNTING_LAG;
         loop {
-            let known = self
-                .ask(id.job)
+            let asked = async { self.account(id.job, self.api.live(id.job).await?).await };
+            let known = asked
                 .await
-                .map_err(|t| QueryError::Unknown(t.text()))?;
+                .map_err(|t: Trouble| QueryError::Unknown(t.text()))?;
             match judge::attempts(&id, &known.answers()) {
                 Ok(mut attempts) => {
                     explain(&mut attempts, &known.untold);

@@ -48,7 +48,7 @@ impl SlurmRest {
             return SubmitError::Refused(format!("{text}{}", remedy(said)));
         }
         if any(&|e| BY_SLURMCTLD.contains(&e.code)) {
-            return SubmitError::Unavailable(text);
+            return SubmitError::Unavailable(format!("{text}{}", remedy(said)));
         }
         if said.has(code::NO_CONNECTION) {
             return SubmitError::Unavailable(format!("slurmctld was not reached: {text}"));
@@ -75,6 +75,7 @@ fn remedy(said: &Said<Option<u32>>) -> &'static str {
           see `sacctmgr show associations`"),
         (code::QOS, ": the quality of service is not one of the user's; see `sacctmgr show associations`"),
         (code::NODES, ": no node of the partition has what was asked for; ask for less or for another partition"),
+        (code::POLICY, ": a limit of the account or the quality of service is reached; it may be free again later"),
         (code::TIME_LIMIT, ": ask for less time, or for a partition with a higher limit"),
     ];
     hints

@@ -7,6 +7,8 @@ use serde::Deserialize;
 
 /// SLURM's numbers of errors that mean something here (`slurm/slurm_errno.h`), and slurmrestd's own.
 pub(crate) mod code {
+    /// No number, or the one that stands for none.
+    pub const NONE: i64 = -1;
     /// `ESLURM_PROTOCOL_AUTHENTICATION_ERROR`, `SLURM_PROTOCOL_AUTHENTICATION_ERROR`.
     pub const AUTHENTICATION: i64 = 1007;
     /// `SLURM_PROTOCOL_SOCKET_ZERO_BYTES_SENT`: how older slurmctld refuse a token, but also a connection that broke.
@@ -23,6 +25,8 @@ pub(crate) mod code {
     pub const ALREADY_DONE: i64 = 2021;
     /// `ESLURM_INVALID_ACCOUNT`: the account or the unix user, or no association of both.
     pub const ACCOUNT: i64 = 2045;
+    /// `ESLURM_ACCOUNTING_POLICY`.
+    pub const POLICY: i64 = 2050;
     /// `ESLURM_INVALID_TIME_LIMIT`.
     pub const TIME_LIMIT: i64 = 2051;
     /// `ESLURM_INVALID_QOS`.
@@ -36,7 +40,7 @@ pub(crate) mod code {
 /// One entry of `errors`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Complaint {
-    /// SLURM's number; -1 where it gives none.
+    /// SLURM's number, or [`code::NONE`].
     pub code: i64,
     pub text: String,
 }
@@ -52,7 +56,7 @@ pub(crate) struct RawComplaint {
 
 impl From<RawComplaint> for Complaint {
     fn from(raw: RawComplaint) -> Self {
-        let code = raw.error_number.or(raw.error_code).unwrap_or(-1);
+        let code = raw.error_number.or(raw.error_code).unwrap_or(code::NONE);
         let parts: Vec<String> = [raw.error, raw.description].into_iter().flatten().collect();
         let text = match parts.as_slice() {
             [] => "no text".to_owned(),
@@ -87,7 +91,7 @@ pub(crate) fn text(errors: &[Complaint]) -> String {
     let all: Vec<String> = errors
         .iter()
         .map(|e| {
-            if e.code == -1 {
+            if e.code == code::NONE {
                 e.text.clone()
             } else {
                 format!("{} ({})", e.text, e.code)

@@ -200,7 +200,7 @@ fn common(job: &Request) -> Map<String, Value> {
     put("standard_output", job.stdout.as_str().into());
     put("standard_error", job.stderr.as_str().into());
     put("tasks", job.tasks.into());
-    put("cpus_per_task", 1.into());
+    put("cpus_per_task", Value::from(1u32));
     let identity = &job.identity;
     for (key, value) in [
         ("account", &identity.account),
@@ -228,7 +228,8 @@ impl<T> Jobs<T> {
         match (self.jobs, self.errors.is_empty()) {
             (None, true) => Err("neither jobs nor errors are in it".into()),
             (jobs, _) => {
-                let jobs: Result<_, _> = jobs.unwrap_or_default().into_iter().map(each).collect();
+                let jobs: Result<Vec<U>, String> =
+                    jobs.unwrap_or_default().into_iter().map(each).collect();
                 Ok(said(self.errors, jobs?))
             }
         }

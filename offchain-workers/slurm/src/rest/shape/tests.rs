@@ -312,9 +312,15 @@ fn warning_should_reach_the_script_itself_when_asked_for() {
         new["job"]["time_limit"],
         json!({ "set": true, "infinite": false, "number": 2 })
     );
-    let once = Request { requeue: false, ..request };
+    let once = Request {
+        requeue: false,
+        ..request
+    };
     let job = &V38.submission(&once)["job"];
-    assert!(job["no_requeue"] == true && job.get("requeue").is_none(), "{job}");
+    assert!(
+        job["no_requeue"] == true && job.get("requeue").is_none(),
+        "{job}"
+    );
     assert_eq!(V40.submission(&once)["job"]["requeue"], false);
     for body in [old, new] {
         let job = &body["job"];

@@ -7,8 +7,10 @@ use super::{
     common, parse, said, tasks, Bare, Comment, DbCluster, DbRow, Exit, Jobs, Live, Parsed, Shape,
     Tres, PATH,
 };
-use crate::rest::reply::RawComplaint;
-use crate::slurm::{Record, Request, Row};
+use crate::{
+    rest::reply::RawComplaint,
+    slurm::{Record, Request, Row},
+};
 
 /// The shape up to v0.0.38.
 pub(crate) struct V38;
@@ -128,7 +130,10 @@ impl Shape for V38 {
         put("time_limit", job.minutes.into());
         put("open_mode", "append".into());
         // Whatever its value, `requeue` means yes.
-        put(if job.requeue { "requeue" } else { "no_requeue" }, true.into());
+        put(
+            if job.requeue { "requeue" } else { "no_requeue" },
+            true.into(),
+        );
         if let Some(gres) = &job.gres_per_node {
             put("gres", gres.as_str().into());
         }

@@ -7,8 +7,10 @@ use super::{
     common, parse, said, tasks, Comment, DbCluster, DbRow, Exit, Jobs, Live, Parsed, Shape, Tres,
     PATH,
 };
-use crate::rest::reply::{Complaint, RawComplaint};
-use crate::slurm::{Record, Request, Row};
+use crate::{
+    rest::reply::{Complaint, RawComplaint},
+    slurm::{Record, Request, Row},
+};
 
 /// The shape from v0.0.40 on.
 pub(crate) struct V40;
@@ -35,8 +37,7 @@ impl<'de> Deserialize<'de> for Number {
             Plain(u64),
             Null(()),
         }
-        // v0.0.40's numbers are whole; the newest parser may write them as 3.0.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        // Some versions write whole numbers as 3.0.
         Ok(match Either::deserialize(deserializer)? {
             Either::Object(o) if o.set && !o.infinite && o.number >= 0.0 => {
                 Self(Some(o.number as u64))
