@@ -133,6 +133,7 @@ Epilog=$etc/epilog.sh
 SlurmdParameters=config_overrides
 MpiDefault=none
 ReturnToService=2
+EnforcePartLimits=ALL
 # Scheduling.
 SchedulerType=sched/backfill
 SchedulerParameters=bf_interval=2,sched_interval=2,batch_sched_delay=1,sched_min_interval=100000

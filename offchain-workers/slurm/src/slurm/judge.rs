@@ -64,6 +64,12 @@ pub fn status_by_records(id: &SlurmJobId, records: &[Record]) -> Option<Status> 
     }
 }
 
+/// Whether slurmctld knows the job as over.
+pub fn is_over(id: &SlurmJobId, records: &[Record]) -> bool {
+    let mut own = records.iter().filter(|r| r.is_of(id)).peekable();
+    own.peek().is_some() && own.all(|r| phase(&r.words) == Phase::Over)
+}
+
 /// Accounting of a job. Not knowing yet what slurmctld knows is `Unknown`: a row that shows a job as running after it has
 /// ended, or as running while it is suspended, shows too much time.
 pub fn attempts(id: &SlurmJobId, answers: &Answers<'_>) -> Result<Vec<Attempt>, QueryError> {
@@ -356,3 +362,7 @@ fn to_attempt(
         detail: detail.join("; "),
     }
 }
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

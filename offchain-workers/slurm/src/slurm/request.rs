@@ -1,6 +1,6 @@
 //! A submission in SLURM's terms.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{tag::signal_name, wrapper, Identity, Tag};
 use crate::types::SubmitSpec;
@@ -138,7 +138,7 @@ fn text(field: &str, path: &Path) -> Result<String, String> {
 
 /// `%a` stays in an array and is 0 elsewhere; every other `%` is itself. SLURM takes a backslash for a sign that the path
 /// has no patterns.
-fn output(field: &str, path: &PathBuf, array: bool) -> Result<String, String> {
+fn output(field: &str, path: &Path, array: bool) -> Result<String, String> {
     let path = text(field, path)?;
     if path.contains('\\') {
         return Err(format!("{field} must not contain a backslash"));

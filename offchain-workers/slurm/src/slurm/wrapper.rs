@@ -137,7 +137,7 @@ fn is_name(key: &str) -> bool {
 }
 
 /// As one word of a shell, whatever is in it.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
@@ -146,14 +146,14 @@ fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let digit = |value: u32| {
         DIGITS
-            .get(value as usize & 63)
+            .get((value & 63) as usize)
             .copied()
             .map_or('=', char::from)
     };
     let mut text = String::with_capacity(bytes.len().div_ceil(3).saturating_mul(4));
     for chunk in bytes.chunks(3) {
         let at = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));
-        let bits = at(0) << 16 | at(1) << 8 | at(2);
+        let bits = (at(0) << 16) | (at(1) << 8) | at(2);
         text.push(digit(bits >> 18));
         text.push(digit(bits >> 12));
         text.push(if chunk.len() > 1 {
