@@ -17,7 +17,7 @@ const FOR_EVER: [i64; 21] = [
 /// The range of slurmctld's own errors: it has read the request and created nothing.
 const BY_SLURMCTLD: std::ops::Range<i64> = 2000..3000;
 /// slurmrestd did not understand the body.
-const NOT_UNDERSTOOD: std::ops::RangeInclusive<i64> = 9000..=9002;
+const NOT_UNDERSTOOD: [i64; 3] = [9000, code::PARSING, 9002];
 
 impl SlurmRest {
     /// Submits once. Only an error that proves that nothing was created is other than `Unknown`.

@@ -16,73 +16,89 @@ use tempfile::TempDir;
 use ve_slurm::{
     conformance::Bed,
     rest::{Endpoint, RestConfig, SlurmRest, TokenSource},
-    Scheduler, SchedulerJobId,
+    EndState, Scheduler, SchedulerJobId,
 };
 
 use crate::cluster::Cluster;
 
 pub struct RestBed {
-    shared: TempDir,
-    state: TempDir,
     counter: AtomicU32,
     pub config: RestConfig,
-    partition: Option<String>,
+    partition: String,
     cluster: Option<Cluster>,
+    state: TempDir,
+    // Last: the cluster is in it.
+    shared: TempDir,
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The user of this process.
+fn me() -> String {
+    let user = nix::unistd::User::from_uid(nix::unistd::getuid());
+    user.ok().flatten().expect("this user has a name").name
 }
 
 impl RestBed {
-    /// The cluster that the environment names, or one that is started.
-    pub fn new() -> Self {
-        if std::env::var_os("VE_SLURM_REST").is_some() {
-            Self::with(None, |name| std::env::var(name).ok())
-        } else {
-            Self::of(Cluster::shared())
+    /// The cluster that the environment names, or one of its own.
+    pub fn given_or_own() -> Self {
+        match variable("VE_SLURM_REST") {
+            None => Self::own(),
+            Some(url) => {
+                let needed = |name: &str| {
+                    variable(name).unwrap_or_else(|| panic!("{name} is needed with VE_SLURM_REST"))
+                };
+                let key = needed("VE_SLURM_JWT_KEY").into();
+                let (cluster, user) = (needed("VE_SLURM_CLUSTER"), needed("VE_SLURM_USER"));
+                Self::with(shared_directory(), None, url, key, &cluster, &user)
+            }
         }
     }
 
-    /// A cluster whose daemons can be stopped; `None` if the environment names another.
-    pub fn own() -> Option<Self> {
-        if std::env::var_os("VE_SLURM_REST").is_some() {
-            eprintln!("left out: the daemons of the cluster that VE_SLURM_REST names are not the test's to stop");
+    /// `None` if the environment names a cluster: its daemons are not the test's to stop.
+    pub fn own_unless_given() -> Option<Self> {
+        if variable("VE_SLURM_REST").is_some() {
+            eprintln!("left out: it stops daemons, and VE_SLURM_REST names a cluster");
             return None;
         }
-        Some(Self::of(Cluster::own()))
+        Some(Self::own())
     }
 
-    fn of(cluster: Cluster) -> Self {
-        let env = cluster.env.clone();
-        Self::with(Some(cluster), |name| env.get(name).cloned())
-    }
-
-    fn with(cluster: Option<Cluster>, var: impl Fn(&str) -> Option<String>) -> Self {
-        let needed =
-            |name: &str| var(name).unwrap_or_else(|| panic!("{name} is needed with VE_SLURM_REST"));
-        // Jobs run as somebody else and write beside what the tests write.
-        nix::sys::stat::umask(nix::sys::stat::Mode::empty());
-        let place = var("VE_SLURM_SHARED").map_or_else(std::env::temp_dir, PathBuf::from);
-        let shared = TempDir::with_prefix_in("ve-rest-", place).expect("shared directory");
-        fs::set_permissions(shared.path(), fs::Permissions::from_mode(0o777)).expect("open to all");
-        let state = TempDir::new().expect("state directory");
-        let config = RestConfig {
-            settle: Duration::from_secs(8),
-            ..RestConfig::new(
-                Endpoint::Url(needed("VE_SLURM_REST")),
-                TokenSource::Key {
-                    file: needed("VE_SLURM_JWT_KEY").into(),
-                    lifetime: Duration::from_secs(300),
-                },
-                needed("VE_SLURM_CLUSTER"),
-                needed("VE_SLURM_USER"),
-                state.path(),
-            )
+    fn own() -> Self {
+        let shared = shared_directory();
+        let cluster = Cluster::start(shared.path());
+        let (url, key) = (cluster.rest(), cluster.key());
+        let user = if me() == "root" {
+            "ve-job-1".to_owned()
+        } else {
+            me()
         };
+        Self::with(shared, Some(cluster), url, key, "vetest", &user)
+    }
+
+    fn with(
+        shared: TempDir,
+        own: Option<Cluster>,
+        url: String,
+        key: PathBuf,
+        cluster: &str,
+        user: &str,
+    ) -> Self {
+        let state = TempDir::new().expect("state directory");
+        let tokens = TokenSource::Key {
+            file: key,
+            lifetime: Duration::from_secs(300),
+        };
+        let config = RestConfig::new(Endpoint::Url(url), tokens, cluster, user, state.path());
         Self {
-            shared,
-            state,
             counter: AtomicU32::new(0),
             config,
-            partition: var("VE_SLURM_PARTITION"),
-            cluster,
+            partition: variable("VE_SLURM_PARTITION").unwrap_or_else(|| "main".to_owned()),
+            cluster: own,
+            state,
+            shared,
         }
     }
 
@@ -94,14 +110,6 @@ impl RestBed {
         SlurmRest::new(self.config.clone()).expect("configured")
     }
 
-    /// A file of the test's own, for a token or a key.
-    pub fn secret(&self, name: &str, content: &[u8]) -> PathBuf {
-        let path = self.state.path().join(name);
-        fs::write(&path, content).expect("written");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("private");
-        path
-    }
-
     pub fn rest_with(&self, tokens: TokenSource) -> SlurmRest {
         let config = RestConfig {
             tokens,
@@ -110,9 +118,22 @@ impl RestBed {
         SlurmRest::new(config).expect("configured")
     }
 
-    pub fn path(&self) -> &Path {
-        self.shared.path()
+    /// A file of the test's own, for a token or a key.
+    pub fn secret(&self, name: &str, content: &[u8]) -> PathBuf {
+        let path = self.state.path().join(name);
+        fs::write(&path, content).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("private");
+        path
     }
+}
+
+/// A directory in which everybody may write: jobs run as somebody else.
+fn shared_directory() -> TempDir {
+    nix::sys::stat::umask(nix::sys::stat::Mode::empty());
+    let place = variable("VE_SLURM_DIR").unwrap_or_else(|| "/tmp".to_owned());
+    let shared = TempDir::with_prefix_in("ve-rest-", Path::new(&place)).expect("shared directory");
+    fs::set_permissions(shared.path(), fs::Permissions::from_mode(0o755)).expect("open to all");
+    shared
 }
 
 #[async_trait]
@@ -122,7 +143,7 @@ impl Bed for RestBed {
     }
 
     fn shared_dir(&self) -> PathBuf {
-        self.path().to_owned()
+        self.shared.path().to_owned()
     }
 
     fn fresh_handle(&self) -> String {
@@ -130,7 +151,8 @@ impl Bed for RestBed {
             .duration_since(UNIX_EPOCH)
             .expect("after 1970");
         let number = self.counter.fetch_add(1, Ordering::Relaxed);
-        format!("ve-{:x}-{}-{number}", now.as_nanos(), std::process::id())
+        // A cluster that was given knows the handles of earlier runs.
+        format!("ve-{:x}-{number}", now.as_nanos())
     }
 
     fn unknown_id(&self) -> SchedulerJobId {
@@ -138,7 +160,7 @@ impl Bed for RestBed {
     }
 
     fn partition(&self) -> Option<String> {
-        self.partition.clone()
+        Some(self.partition.clone())
     }
 
     fn shortest_limit(&self) -> Duration {
@@ -151,5 +173,16 @@ impl Bed for RestBed {
 
     fn forgets_accounting(&self) -> bool {
         false
+    }
+
+    fn warned(&self) -> (Duration, Duration) {
+        (Duration::from_secs(60), Duration::from_secs(15))
+    }
+
+    fn memory_end(&self) -> EndState {
+        match variable("VE_SLURM_OOM") {
+            Some(_) => EndState::OutOfMemory,
+            None => EndState::Failed { exit_code: 137 },
+        }
     }
 }

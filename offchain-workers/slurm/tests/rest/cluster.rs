@@ -1,150 +1,103 @@
-//! Real clusters, started when a test needs one and stopped when none does any more.
+//! A real cluster for as long as a test needs it.
 
 use std::{
-    collections::HashMap,
-    fs::File,
+    fs::{self, File},
+    net::TcpListener,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
-    time::{Duration, Instant},
+    process::{Command, ExitStatus, Stdio},
 };
 
-/// A cluster of the script's, for as long as this lives.
 pub struct Cluster {
-    home: PathBuf,
     settings: Vec<(&'static str, String)>,
-    lock: File,
-    lock_path: PathBuf,
-    exclusive: bool,
-    pub env: HashMap<String, String>,
+    state: PathBuf,
+    log: PathBuf,
+    port: u16,
 }
 
 fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/slurm-cluster.sh")
 }
 
+/// A base of twenty ports that nobody uses now, apart from those of other test processes.
+fn free_ports() -> u16 {
+    let offset = u16::try_from(std::process::id() % 700).expect("small") * 30;
+    (0..700u16)
+        .map(|step| 10_000 + (offset + step * 30) % 21_000)
+        .find(|base| (*base..base + 20).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()))
+        .expect("free ports")
+}
+
 impl Cluster {
-    /// The one that tests share who only run jobs.
-    pub fn shared() -> Self {
-        let mut cluster = Self::up("virtengine-rest-tests", 23_400, &[]);
-        cluster.lock.lock_shared().expect("shared");
-        cluster.exclusive = false;
-        cluster
-    }
-
-    /// One whose daemons a test may stop; tests that do so take turns.
-    pub fn own() -> Self {
-        Self::up(
-            "virtengine-rest-failures",
-            23_500,
-            &[("VE_SLURM_NODES", "1")],
-        )
-    }
-
-    fn up(name: &str, port: u16, more: &[(&'static str, &str)]) -> Self {
-        // Not where other users could have put one before.
-        let home = std::env::temp_dir().join(format!("{name}-{}", nix::unistd::getuid()));
-        let lock_path = home.with_extension("lock");
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&lock_path)
-            .expect("a lock file");
-        lock.lock().expect("locked");
-        let mut settings = vec![
-            ("VE_SLURM_HOME", home.display().to_string()),
+    /// Starts one in a directory.
+    pub fn start(dir: &Path) -> Self {
+        let (state, port) = (dir.join("cluster"), free_ports());
+        let settings = vec![
+            ("VE_SLURM_HOME", state.display().to_string()),
             ("VE_SLURM_PORT", port.to_string()),
+            ("VE_SLURM_CLUSTER", "vetest".to_owned()),
         ];
-        settings.extend(more.iter().map(|(key, value)| (*key, (*value).to_owned())));
-        let mut cluster = Self {
-            home,
+        let log = dir.join("script.log");
+        let cluster = Self {
             settings,
-            lock,
-            lock_path,
-            exclusive: true,
-            env: HashMap::new(),
+            state,
+            log,
+            port,
         };
         cluster.run(&["up"]);
-        for word in cluster.run(&["env"]).split_ascii_whitespace() {
-            if let Some((key, value)) = word.split_once('=') {
-                cluster.env.insert(key.to_owned(), value.to_owned());
-            }
-        }
         cluster
     }
 
-    /// Runs the script.
-    pub fn run(&self, arguments: &[&str]) -> String {
-        let log = self.home.with_extension("log");
-        let errors = File::options()
-            .create(true)
-            .append(true)
-            .open(&log)
-            .expect("log");
-        let output = self
-            .script(arguments)
-            .stderr(errors)
-            .output()
-            .expect("the script runs");
-        assert!(
-            output.status.success(),
-            "slurm-cluster.sh {arguments:?}: see {}",
-            log.display()
-        );
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    pub fn rest(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port + 2)
     }
 
-    fn script(&self, arguments: &[&str]) -> Command {
-        // The tests themselves make files that everybody may write to; daemons must not.
-        let mut command = Command::new("bash");
-        command
+    pub fn key(&self) -> PathBuf {
+        self.state.join("etc/jwt_hs256.key")
+    }
+
+    fn script(&self, arguments: &[&str]) -> ExitStatus {
+        // Into a file: daemons that it starts would keep a pipe open. Not with the tests' own umask, which lets everybody
+        // write.
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(&self.log)
+            .expect("log");
+        Command::new("bash")
             .args(["-c", "umask 022; exec \"$0\" \"$@\""])
             .arg(script())
             .args(arguments)
+            .env_remove("SLURM_CONF")
             .envs(self.settings.iter().map(|(key, value)| (*key, value)))
-            .stdin(Stdio::null());
-        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("log"))
+            .stderr(log)
+            .status()
+            .expect("scripts/slurm-cluster.sh runs")
+    }
+
+    /// `start`, `stop` or `kill` a daemon.
+    pub fn run(&self, arguments: &[&str]) {
+        let done = self.script(arguments);
+        assert!(
+            done.success(),
+            "slurm-cluster.sh {arguments:?} failed; SLURM's packages come with `scripts/setup.sh tests`:\n{}",
+            fs::read_to_string(&self.log).unwrap_or_default()
+        );
     }
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        if self.exclusive {
-            // A test that failed while a daemon was stopped must not spoil the next one.
-            let _ = self
-                .script(&["up"])
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .status();
+        if std::thread::panicking() {
+            for log in ["slurmctld", "slurmdbd", "slurmrestd", "slurmd-n1"] {
+                let path = self.state.join("log").join(format!("{log}.log"));
+                let text = fs::read_to_string(path).unwrap_or_default();
+                let lines: Vec<&str> = text.lines().collect();
+                let from = lines.len().saturating_sub(20);
+                eprintln!("--- {log}\n{}", lines[from..].join("\n"));
+            }
         }
-        // Wiped unless somebody uses it by then.
-        let _ = Command::new("setsid")
-            .args([
-                "bash",
-                "-c",
-                "sleep 30; exec flock --nonblock \"$0\" \"$1\" wipe",
-            ])
-            .arg(&self.lock_path)
-            .arg(script())
-            .envs(self.settings.iter().map(|(key, value)| (*key, value)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-    }
-}
-
-/// Waits for a condition, generously.
-pub async fn eventually<T, F: std::future::Future<Output = Result<T, String>>>(
-    what: &str,
-    mut ask: impl FnMut() -> F,
-) -> T {
-    let until = Instant::now() + Duration::from_secs(90);
-    loop {
-        match ask().await {
-            Ok(value) => return value,
-            Err(last) if Instant::now() >= until => panic!("{what}: {last}"),
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-        }
+        let _ = self.script(&["wipe"]);
     }
 }

@@ -1,66 +1,45 @@
-//! The conformance suite.
+//! The conformance suite. One test: the cases share a cluster, and mostly wait.
 
+use std::sync::Arc;
+
+use tokio::{sync::Semaphore, task::JoinSet};
 use ve_slurm::conformance::{check, Case};
 
 use crate::bed::RestBed;
 
-/// Cases that wait for time limits, which are minutes in SLURM.
-const LONG: [Case; 4] = [
-    Case::TimeLimit,
-    Case::WarningHeeded,
+/// Cases at once. Those that wait for a time limit, which SLURM counts in minutes, begin first.
+const AT_ONCE: usize = 8;
+const SLOW: [Case; 4] = [
     Case::WarningIgnored,
+    Case::TimeLimit,
     Case::WarningUnhandled,
+    Case::WarningHeeded,
 ];
 
-async fn run(case: Case) {
-    if LONG.contains(&case) && std::env::var_os("VE_SLURM_LONG").is_none() {
-        eprintln!("left out: it takes minutes; set VE_SLURM_LONG=1");
-        return;
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slurm_rest_should_behave_as_every_scheduler_when_the_cluster_is_real() {
+    let bed = Arc::new(RestBed::given_or_own());
+    eprintln!("{:?}", bed.rest().api_version().await);
+    let turns = Arc::new(Semaphore::new(AT_ONCE));
+    let mut cases = Case::ALL;
+    cases.sort_by_key(|case| !SLOW.contains(case));
+    let mut running = JoinSet::new();
+    for case in cases {
+        let turn = turns.clone().acquire_owned().await.expect("open");
+        let bed = bed.clone();
+        running.spawn(async move {
+            let from = std::time::Instant::now();
+            let result = check(&*bed, case).await;
+            drop(turn);
+            eprintln!("{}: {result:?} after {:?}", case.name(), from.elapsed());
+            (case, result)
+        });
     }
-    if let Err(failure) = check(&RestBed::new(), case).await {
-        panic!("{}: {failure}", case.name());
-    }
-}
-
-macro_rules! conforms {
-    ($($name:ident => $case:ident,)+) => {
-        $(
-            #[tokio::test]
-            async fn $name() {
-                run(Case::$case).await;
-            }
-        )+
-
-        #[test]
-        fn suite_should_be_run_whole_when_cases_are_added() {
-            let run = [$(Case::$case),+];
-            for case in Case::ALL {
-                assert!(run.contains(&case), "{} is not run", case.name());
-            }
+    let mut failures = Vec::new();
+    while let Some(done) = running.join_next().await {
+        if let (case, Err(failure)) = done.expect("a case panicked") {
+            failures.push(format!("{}: {failure}", case.name()));
         }
-    };
-}
-
-conforms! {
-    accounting_should_say_what_a_job_had_when_it_ended => Accounting,
-    exit_code_should_arrive_when_a_script_fails => FailingExitCode,
-    find_should_know_a_job_when_it_exists => Find,
-    answers_should_be_definite_when_a_job_never_was => UnknownJob,
-    job_should_run_once_when_submitted_twice => DoubleSubmit,
-    job_should_go_on_when_its_client_is_gone => ClientRestart,
-    job_should_end_cancelled_when_cancelled => Cancel,
-    job_should_time_out_when_it_reaches_its_limit => TimeLimit,
-    job_should_end_its_own_way_when_it_heeds_its_warning => WarningHeeded,
-    job_should_be_killed_when_it_ignores_its_warning => WarningIgnored,
-    job_should_time_out_when_its_warning_kills_it => WarningUnhandled,
-    job_should_end_out_of_memory_when_it_takes_too_much => OutOfMemory,
-    output_should_stay_small_when_a_job_floods_it => OutputFlood,
-    array_should_have_a_row_per_task_when_it_ended => Array,
-    array_should_fail_when_one_task_fails => ArrayWithFailure,
-    environment_should_be_clean_when_a_script_runs => CleanEnvironment,
-    left_overs_should_be_dead_when_their_script_ended => LeftOvers,
-    script_should_be_the_submitted_one_when_the_file_changes => ScriptCopy,
-    forget_should_remove_a_job_when_it_ended => Forget,
-    requests_should_be_refused_when_they_make_no_sense => Refusals,
-    answers_should_agree_when_many_jobs_are_asked_about_at_once => Statuses,
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }

@@ -1,21 +1,20 @@
 //! The scheduler over slurmrestd.
 //!
-//! By default against a real SLURM of Debian's packages, started by `scripts/slurm-cluster.sh` (22.05 on Debian 12: API
-//! v0.0.38; 24.11 on Debian 13: v0.0.42) in the temporary directory, and wiped 30 s after the last test that used it.
+//! Each test starts a real cluster of its own with `scripts/slurm-cluster.sh` (SLURM 22.05 on Debian 12: API v0.0.38; 24.11 on
+//! Debian 13: v0.0.42), which needs SLURM's Debian packages (`scripts/setup.sh tests` installs them) and, for jobs of another
+//! user, root. [`hostile`] needs no cluster. The conformance suite also runs against a cluster that is named:
 //!
-//! Against a cluster that runs already, name it:
-//!
-//! | variable | what |
+//! | variable | meaning |
 //! |---|---|
-//! | `VE_SLURM_REST` | address of slurmrestd, `http://…`; with it nothing is started, and tests that stop daemons are left out |
+//! | `VE_SLURM_REST` | address of slurmrestd, `http://…`; tests that stop daemons are left out |
 //! | `VE_SLURM_JWT_KEY` | file with the cluster's key for tokens, readable by its owner only |
 //! | `VE_SLURM_CLUSTER` | the cluster's name in accounting |
-//! | `VE_SLURM_USER` | unix user as whom jobs run; the tests run as root or as this user |
-//! | `VE_SLURM_PARTITION` | partition; the default one otherwise |
-//! | `VE_SLURM_SHARED` | a directory that nodes see under the same path; the temporary directory otherwise |
-//! | `VE_SLURM_LONG` | also the cases that wait for time limits, which SLURM counts in minutes |
+//! | `VE_SLURM_USER` | unix user as whom jobs run |
+//! | `VE_SLURM_PARTITION` | partition, `main` |
+//! | `VE_SLURM_DIR` | directory that the nodes share with this machine, `/tmp` |
+//! | `VE_SLURM_OOM=1` | the cluster tells an end by memory apart (cgroups) |
 //!
-//! `slurm-cluster.sh env` prints all of them. [`hostile`] needs no cluster.
+//! `slurm-cluster.sh env` prints them for its clusters.
 
 mod bed;
 mod cluster;
