@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod conformance;
+pub mod identity;
 pub mod local;
 pub mod outcome;
 mod scheduler;
