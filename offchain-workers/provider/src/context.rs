@@ -3,7 +3,9 @@
 use crate::{
     archive::Artifacts,
     failpoints::Observer,
+    files::{AsMember, Direct, JobFiles},
     health::Health,
+    identities::Identities,
     library::Library,
     local::{LocalJob, Submission},
     metrics::Metrics,
@@ -14,8 +16,10 @@ use crate::{
     view::{ChainJob, ChainView, Snapshot},
     watch::observe,
 };
-use std::{path::PathBuf, sync::Arc};
+use sp_core::crypto::AccountId32;
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 use ve_envelope::{Binding, PublicKey, Sealer, SecretKey, MAX_RECIPIENTS};
+use ve_slurm::identity::Identity;
 use ve_slurm::{Lookup, QueryError, SchedulerJobId, Status};
 use virtengine_primitives::{hpc::JobState, AgreementId, ClusterId, Moment};
 
@@ -33,6 +37,8 @@ pub struct Context {
     pub chain: Arc<dyn ChainView>,
     /// The worker's records.
     pub records: Records,
+    /// Who has which identity, of each cluster that has a pool.
+    pub identities: HashMap<ClusterId, Identities>,
     /// Sealed bodies.
     pub artifacts: Artifacts,
     /// Templates that can be run.
@@ -49,24 +55,59 @@ pub struct Context {
     pub observer: Observer,
 }
 
-/// Where the files of a job lie.
-pub struct Paths {
-    /// The job's own directory below the cluster's work directory; private.
+/// Where the files of a job lie, and how they are reached.
+#[derive(Clone)]
+pub struct Place {
+    /// As whom the job runs; `None`: as the worker's own user.
+    pub identity: Option<Identity>,
+    /// The job's files.
+    pub files: Arc<dyn JobFiles>,
+    /// The job's own directory; private.
     pub home: PathBuf,
-    /// Where the script runs: inputs before, outputs after.
-    pub work: PathBuf,
-    /// Which of the files are outputs.
-    pub outputs: PathBuf,
-    /// Logs, one a task.
-    pub logs: PathBuf,
-    /// The sealed result while it is being made.
-    pub sealed: PathBuf,
+    /// What the worker keeps of the job; private. The same as `home` if the job runs as the worker's own user.
+    pub own: PathBuf,
 }
 
-impl Paths {
+impl Place {
+    /// Where the script runs, below [`Self::home`]: inputs before, outputs after.
+    pub const WORK: &str = "work";
+    /// Logs, one a task, below [`Self::home`].
+    pub const LOGS: &str = "logs";
+
+    /// Where the script runs.
+    pub fn work(&self) -> PathBuf {
+        self.home.join(Self::WORK)
+    }
+
     /// File that the log of an array task goes to.
     pub fn log(&self, task: u32) -> PathBuf {
-        self.logs.join(format!("{task}.log"))
+        self.home.join(Self::LOGS).join(format!("{task}.log"))
+    }
+
+    /// Which of the files are outputs.
+    pub fn outputs(&self) -> PathBuf {
+        self.own.join("outputs.json")
+    }
+
+    /// The script that the scheduler is handed.
+    pub fn script(&self) -> PathBuf {
+        self.own.join("script.sh")
+    }
+
+    /// The sealed result while it is being made.
+    pub fn sealed(&self) -> PathBuf {
+        self.own.join("sealed")
+    }
+
+    /// Does something with the job's files, away from what must not wait.
+    pub(crate) async fn with_files<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn JobFiles) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T, StepError> {
+        let files = self.files.clone();
+        let done = tokio::task::spawn_blocking(move || work(&*files)).await;
+        done.map_err(StepError::unanswered(Outside::Disk))?
+            .map_err(StepError::unanswered(Outside::Disk))
     }
 }
 
@@ -93,7 +134,9 @@ impl Context {
     /// Tells the observer where a job is.
     pub(crate) fn passed(&self, place: &'static str) {
         debug_assert!(
-            crate::failpoints::NAMES.contains(&place),
+            [crate::failpoints::NAMES, crate::failpoints::WITH_POOL]
+                .iter()
+                .any(|names| names.contains(&place)),
             "{place} is not in the list"
         );
         (self.observer)(place);
@@ -110,15 +153,57 @@ impl Context {
     }
 
     /// Where the files of a job lie.
-    pub fn paths(&self, cluster: &ClusterSettings, id: AgreementId) -> Paths {
-        let home = cluster.work_dir.join(self.handle(id));
-        Paths {
-            work: home.join("work"),
-            outputs: home.join("outputs.json"),
-            logs: home.join("logs"),
-            sealed: home.join("sealed"),
-            home,
+    ///
+    /// Where the cluster has a pool of identities, the job's is leased if it has none yet.
+    pub(crate) async fn place(
+        &self,
+        cluster: &ClusterSettings,
+        local: &mut LocalJob,
+        customer: &AccountId32,
+    ) -> Result<Place, StepError> {
+        if let (Some(identities), None) = (self.identities.get(&cluster.id), &local.identity) {
+            let member = identities.lease(customer, local.agreement).await?;
+            local.identity = Some(member.user);
+            self.records.put(local).await?;
+            self.passed("identity-leased");
         }
+        self.known_place(cluster, local)
+    }
+
+    /// Where the files of a job lie that has what it needs.
+    pub(crate) fn known_place(
+        &self,
+        cluster: &ClusterSettings,
+        local: &LocalJob,
+    ) -> Result<Place, StepError> {
+        let handle = self.handle(local.agreement);
+        let own = cluster.work_dir.join(&handle);
+        let (Some(settings), Some(user)) = (&cluster.pool, &local.identity) else {
+            return Ok(Place {
+                identity: None,
+                files: Arc::new(Direct::new(&own)),
+                home: own.clone(),
+                own,
+            });
+        };
+        let member = settings.pool.known(user).ok_or_else(|| {
+            let reason = format!(
+                "the job belongs to {user}, who is in no identity pool of cluster {}: put `users` back",
+                cluster.id
+            );
+            StepError::Unanswered {
+                outside: Outside::Disk,
+                reason,
+            }
+        })?;
+        let home = settings.pool.home(&member).join(&handle);
+        let files = AsMember::new(settings.agent.clone(), member.clone(), home.clone());
+        Ok(Place {
+            identity: Some(member),
+            files: Arc::new(files),
+            home,
+            own,
+        })
     }
 
     /// The scheduler's name for a job: from the record, or looked up by handle.
@@ -224,7 +309,7 @@ impl Context {
     pub(crate) async fn keys_of(
         &self,
         snapshot: &dyn Snapshot,
-        who: &sp_core::crypto::AccountId32,
+        who: &AccountId32,
     ) -> Result<Vec<PublicKey>, StepError> {
         let keys = snapshot
             .keys(who)

@@ -1,6 +1,6 @@
 //! What the role is told.
 
-use crate::reconcile::Intervals;
+use crate::{identities::PoolSettings, reconcile::Intervals};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use ve_slurm::Scheduler;
 use virtengine_primitives::ClusterId;
@@ -10,8 +10,10 @@ use virtengine_primitives::ClusterId;
 pub struct ClusterSettings {
     /// Its number on chain.
     pub id: ClusterId,
-    /// Directory below which every job gets a private one.
+    /// Directory below which the worker keeps what it needs for each job, and, without a pool, the job its files.
     pub work_dir: PathBuf,
+    /// As whom its jobs run, and where their files lie; `None`: as the worker's own user, below `work_dir`.
+    pub pool: Option<PoolSettings>,
     /// The cluster's scheduler.
     pub scheduler: Arc<dyn Scheduler>,
     /// Whether scripts outside the template library are run. Never with the `local` scheduler, which confines nothing.

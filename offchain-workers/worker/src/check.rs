@@ -1,7 +1,7 @@
 //! `check`: everything that can be found out before the worker runs.
 
 use crate::{
-    config::{Cluster, Config},
+    config::{Config, Kind, Local},
     keys,
 };
 use sp_core::crypto::Ss58Codec;
@@ -120,8 +120,11 @@ async fn standing(
     rows.push(("encryption key", key));
     for cluster in config.provider.iter().flat_map(|p| &p.clusters) {
         let outcome = match at.cluster(cluster.id).await {
-            Ok(Some(found)) => capacity(&found.spec, cluster)
-                .map(|()| format!("{} belongs to provider {}", cluster.id, found.provider)),
+            Ok(Some(found)) => match &cluster.scheduler {
+                Kind::Local(local) => capacity(&found.spec, cluster.id, local),
+                Kind::Slurm(_) => Ok(()),
+            }
+            .map(|()| format!("{} belongs to provider {}", cluster.id, found.provider)),
             Ok(None) => Err(format!("{} is not registered on chain", cluster.id)),
             Err(error) => Err(error.to_string()),
         };
@@ -131,16 +134,16 @@ async fn standing(
 }
 
 /// What is promised on chain must be there: a job that fits the partition and not the machine costs the bond.
-fn capacity(spec: &ClusterSpec, cluster: &Cluster) -> Result<(), String> {
+fn capacity(spec: &ClusterSpec, id: u32, local: &Local) -> Result<(), String> {
     for partition in &spec.partitions {
         let nodes = u64::from(partition.nodes);
         let cpus = nodes.saturating_mul(partition.cpus_per_node.into());
         let memory = nodes.saturating_mul(partition.memory_mib_per_node);
-        if cpus > cluster.cpus.into() || memory > cluster.memory_mib {
+        if cpus > local.cpus.into() || memory > local.memory_mib {
             return Err(format!(
                 "{}: the chain promises {cpus} processors and {memory} MiB, the configuration has {} and {}: \
                  register less or configure more",
-                cluster.id, cluster.cpus, cluster.memory_mib
+                id, local.cpus, local.memory_mib
             ));
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::{
     context::{now_ms, Context},
+    files::{Direct, JobFiles},
     local::LocalJob,
     policy::{Outside, StepError},
     settings::ClusterSettings,
@@ -65,14 +66,20 @@ impl Context {
                 }
             }
         }
-        let home = self.paths(cluster, local.agreement).home;
-        let removed = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(home)).await;
-        match removed.map_err(StepError::unanswered(Outside::Disk))? {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(StepError::unanswered(Outside::Disk)(error)),
-        }
+        let place = self.known_place(cluster, &local)?;
+        let own = place.own.clone();
+        place
+            .with_files(move |files| {
+                files.remove()?;
+                Direct::new(&own).remove()
+            })
+            .await?;
         self.passed("clean-directory-gone");
+        if let Some(identities) = self.identities.get(&cluster.id) {
+            let member = local.identity.as_deref();
+            identities.release(member, local.agreement).await?;
+            self.passed("identity-released");
+        }
         self.records.remove(local.agreement).await
     }
 }

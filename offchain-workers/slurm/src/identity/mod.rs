@@ -4,9 +4,11 @@
 //! runs, or lets `virtengine-worker pool` run. Who has which identity is kept by the provider role.
 
 mod pool;
+mod scheduler;
 mod setup;
 
 pub use pool::{Pool, PoolError};
+pub use scheduler::{MakeMember, PerMember};
 
 use serde::{Deserialize, Serialize};
 

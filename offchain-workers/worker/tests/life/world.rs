@@ -294,6 +294,7 @@ impl World {
             id,
             work_dir: self.root.join(work_dir),
             scheduler: Arc::new(scheduler),
+            pool: None,
             custom_scripts: false,
             partitions: false,
         };
@@ -321,6 +322,7 @@ impl World {
         let context = Context {
             chain: Arc::new(self.chain.clone()),
             records: Records::load(self.database().await).await.unwrap(),
+            identities: Default::default(),
             artifacts: Artifacts(self.artifacts()),
             library: Library::open(&self.root.join("library")).unwrap(),
             secret: secret(&self.root.join("worker.key")),

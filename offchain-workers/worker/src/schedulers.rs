@@ -1,0 +1,99 @@
+//! From a cluster's configuration to its scheduler.
+
+use crate::config::{By, Cluster, Kind, Local, Slurm, Ssh};
+use anyhow::{Context as _, Result};
+use std::{ffi::OsString, path::Path, sync::Arc};
+use ve_provider::{files::Agent, ClusterSettings, PoolSettings};
+use ve_slurm::{Capacity, LocalConfig, LocalScheduler, Scheduler};
+
+/// Opens the scheduler of a cluster. Nobody outside this machine is asked yet.
+pub fn open(cluster: &Cluster) -> Result<ClusterSettings> {
+    let name = cluster.id;
+    std::fs::create_dir_all(&cluster.work_dir).with_context(|| {
+        let shown = cluster.work_dir.display();
+        format!("provider.clusters.work_dir of cluster {name}: {shown}")
+    })?;
+    let work_dir = cluster.work_dir.clone();
+    Ok(match &cluster.scheduler {
+        Kind::Local(local) => ClusterSettings {
+            id: name,
+            work_dir,
+            pool: None,
+            scheduler: open_local(name, local)?,
+            custom_scripts: false,
+            partitions: false,
+        },
+        Kind::Slurm(slurm) => ClusterSettings {
+            id: name,
+            scheduler: open_slurm(name, slurm, &work_dir)?,
+            work_dir,
+            pool: Some(pool(slurm)),
+            custom_scripts: slurm.custom_scripts,
+            partitions: true,
+        },
+    })
+}
+
+fn open_local(name: u32, local: &Local) -> Result<Arc<dyn Scheduler>> {
+    // The shim is this very program.
+    let program = std::env::current_exe().context("the path of this program")?;
+    if let Some(parent) = local.state_dir.parent() {
+        std::fs::create_dir_all(parent).with_context(|| {
+            let shown = parent.display();
+            format!("provider.clusters.state_dir of cluster {name}: {shown}")
+        })?;
+    }
+    let config = LocalConfig {
+        cluster: format!("cluster-{name}"),
+        capacity: Capacity {
+            cpus: local.cpus,
+            memory_mib: local.memory_mib,
+        },
+        ..LocalConfig::new(&local.state_dir, &program)
+    };
+    let scheduler = LocalScheduler::open(config)
+        .with_context(|| format!("provider.clusters.state_dir of cluster {name}"))?;
+    Ok(Arc::new(scheduler))
+}
+
+/// The pool of a cluster, and the way to its members' directories.
+pub fn pool(slurm: &Slurm) -> PoolSettings {
+    let reach = match &slurm.by {
+        By::Commands(Some(ssh)) => reach(ssh),
+        _ => Vec::new(),
+    };
+    PoolSettings {
+        pool: slurm.pool.clone(),
+        agent: Agent {
+            program: slurm.program.clone(),
+            reach,
+        },
+    }
+}
+
+/// The command that reaches another machine: never asks anybody, and believes only the host key that was pinned.
+fn reach(ssh: &Ssh) -> Vec<OsString> {
+    let option = |name: &str, value: &Path| OsString::from(format!("{name}={}", value.display()));
+    let mut words: Vec<OsString> = ["ssh", "-T", "-p"].map(OsString::from).into();
+    words.push(ssh.port.to_string().into());
+    let options = [
+        "BatchMode=yes".into(),
+        "StrictHostKeyChecking=yes".into(),
+        "IdentitiesOnly=yes".into(),
+        "ConnectTimeout=20".into(),
+        "ServerAliveInterval=15".into(),
+        option("IdentityFile", &ssh.key),
+        option("UserKnownHostsFile", &ssh.known_hosts),
+    ];
+    for option in options {
+        words.push("-o".into());
+        words.push(option);
+    }
+    words.push("--".into());
+    words.push(format!("{}@{}", ssh.user, ssh.host).into());
+    words
+}
+
+fn open_slurm(name: u32, _slurm: &Slurm, _own: &Path) -> Result<Arc<dyn Scheduler>> {
+    anyhow::bail!("cluster {name}: SLURM is not in this build")
+}
