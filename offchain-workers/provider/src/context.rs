@@ -19,8 +19,7 @@ use crate::{
 use sp_core::crypto::AccountId32;
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 use ve_envelope::{Binding, PublicKey, Sealer, SecretKey, MAX_RECIPIENTS};
-use ve_slurm::identity::Identity;
-use ve_slurm::{Lookup, QueryError, SchedulerJobId, Status};
+use ve_slurm::{identity::Identity, Lookup, QueryError, Scheduler, SchedulerJobId, Status};
 use virtengine_primitives::{hpc::JobState, AgreementId, ClusterId, Moment};
 
 /// Unix milliseconds by the machine's clock.
@@ -162,7 +161,7 @@ impl Context {
         customer: &AccountId32,
     ) -> Result<Place, StepError> {
         if let (Some(identities), None) = (self.identities.get(&cluster.id), &local.identity) {
-            let member = identities.lease(customer, local.agreement).await?;
+            let member = identities.lease(customer, local.agreement, false).await?;
             local.identity = Some(member.user);
             self.records.put(local).await?;
             self.passed("identity-leased");
@@ -178,7 +177,7 @@ impl Context {
     ) -> Result<Place, StepError> {
         let handle = self.handle(local.agreement);
         let own = cluster.work_dir.join(&handle);
-        let (Some(settings), Some(user)) = (&cluster.pool, &local.identity) else {
+        let (Some(settings), Some(user)) = (cluster.pool(), &local.identity) else {
             return Ok(Place {
                 identity: None,
                 files: Arc::new(Direct::new(&own)),
@@ -186,16 +185,8 @@ impl Context {
                 own,
             });
         };
-        let member = settings.pool.known(user).ok_or_else(|| {
-            let reason = format!(
-                "the job belongs to {user}, who is in no identity pool of cluster {}: put `users` back",
-                cluster.id
-            );
-            StepError::Unanswered {
-                outside: Outside::Disk,
-                reason,
-            }
-        })?;
+        let member = cluster.member(settings, user);
+        let member = member.map_err(StepError::unanswered(Outside::Disk))?;
         let home = settings.pool.home(&member).join(&handle);
         let files = AsMember::new(settings.agent.clone(), member.clone(), home.clone());
         Ok(Place {
@@ -215,7 +206,10 @@ impl Context {
         if let Some(known) = &local.scheduler_job {
             return Ok(Some(known.clone()));
         }
-        match cluster.scheduler.find(&self.handle(local.agreement)).await {
+        let Some(scheduler) = cluster.scheduler(local.identity.as_deref())? else {
+            return Ok(None);
+        };
+        match scheduler.find(&self.handle(local.agreement)).await {
             Lookup::Absent => Ok(None),
             Lookup::Unknown(reason) => Err(StepError::Unanswered {
                 outside: Outside::Scheduler,
@@ -244,11 +238,13 @@ impl Context {
         let Some(cluster) = self.settings.cluster(cluster) else {
             return InScheduler::Unknown;
         };
-        match self.find(cluster, local).await {
-            Ok(Some(id)) => {
-                let status = cluster.scheduler.status(&id).await;
+        let found = self.find(cluster, local).await;
+        let known = found.and_then(|id| Ok(id.zip(cluster.scheduler(local.identity.as_deref())?)));
+        match known {
+            Ok(Some((id, scheduler))) => {
+                let status = scheduler.status(&id).await;
                 let submitted = local.submission == Submission::Done;
-                self.understand(cluster, &id, submitted, started_at, status)
+                self.understand(&*scheduler, &id, submitted, started_at, status)
                     .await
             }
             Ok(None) => InScheduler::Absent,
@@ -264,7 +260,7 @@ impl Context {
     /// What a status means. `submitted`: the hand-over is on record.
     pub(crate) async fn understand(
         &self,
-        cluster: &ClusterSettings,
+        scheduler: &dyn Scheduler,
         id: &SchedulerJobId,
         submitted: bool,
         started_at: Option<Moment>,
@@ -278,7 +274,7 @@ impl Context {
             }
             // The chain is told when the first attempt began, which may not be the present one.
             running_or_ended @ (Status::Running { .. } | Status::Ended(_)) => {
-                match cluster.scheduler.attempts(id).await {
+                match scheduler.attempts(id).await {
                     Ok(rows) => {
                         let first = rows.iter().filter_map(|row| row.started).min();
                         match running_or_ended {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use sp_core::crypto::AccountId32;
 use std::{collections::BTreeSet, io, path::PathBuf, sync::Arc};
 use tokio::sync::Mutex;
-use ve_slurm::identity::{Identity, Pool};
+use ve_slurm::identity::{Identity, PerMember, Pool};
 use ve_store::{Database, Record};
 use virtengine_primitives::{AgreementId, ClusterId};
 
@@ -39,6 +39,8 @@ pub struct PoolSettings {
     pub pool: Pool,
     /// How one acts as one of them.
     pub agent: Agent,
+    /// How each of them speaks to the scheduler.
+    pub clients: Arc<PerMember>,
 }
 
 #[async_trait]
@@ -140,10 +142,14 @@ impl Identities {
     }
 
     /// The identity of a customer, leased for one more job. Done before for this job, it is the same again.
+    ///
+    /// `fresh`: the job cannot have run before. If it can, the worker's store was lost; then a directory that holds
+    /// something unknown may be this job's, and nothing is leased until somebody has looked at it.
     pub async fn lease(
         &self,
         customer: &AccountId32,
         job: AgreementId,
+        fresh: bool,
     ) -> Result<Identity, LeaseError> {
         let _turn = self.turn.lock().await;
         let all = self.leases().await?;
@@ -163,31 +169,39 @@ impl Identities {
             jobs: BTreeSet::from([job]),
         };
         // Those that were not cleared to the end come last.
-        let (mut fresh, mut left, mut strange) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut unused, mut left, mut strange) = (Vec::new(), Vec::new(), Vec::new());
         for member in self.pool.members() {
             match all.iter().find(|(leased, _)| *leased == member) {
-                None => fresh.push(member),
+                None => unused.push(member),
                 Some((_, found)) if found.value.jobs.is_empty() => left.push((member, found)),
                 Some(_) => {}
             }
         }
         for (member, found) in left {
             match self.clear(&member, found).await {
-                Ok(()) => fresh.push(member),
+                Ok(()) => unused.push(member),
                 Err(error) => strange.push(error.to_string()),
             }
         }
-        for member in fresh {
+        let mut chosen = None;
+        for member in unused {
             if self.homes.is_empty(&member).await.map_err(of(&member))? {
-                self.database
-                    .insert(KIND, &self.id(&member), &lease)
-                    .await?;
-                return Ok(member);
+                chosen = chosen.or(Some(member));
+                if fresh {
+                    break;
+                }
+            } else {
+                strange.push(format!(
+                    "the directory of {} holds files of which this worker knows nothing: look at them and empty it",
+                    member.user
+                ));
             }
-            strange.push(format!(
-                "the directory of {} holds files of which this worker knows nothing: look at them and empty it",
-                member.user
-            ));
+        }
+        if let Some(member) = chosen.filter(|_| fresh || strange.is_empty()) {
+            self.database
+                .insert(KIND, &self.id(&member), &lease)
+                .await?;
+            return Ok(member);
         }
         Err(LeaseError::Exhausted {
             cluster: self.cluster,

@@ -115,7 +115,7 @@ impl Model {
     async fn lease(&mut self, identities: &Identities, disk: &Disk, customer: u8, job: u64) {
         self.jobs.entry(job).or_insert((customer, None));
         let account = account(customer);
-        let leased = at_most(self.polls.take(), identities.lease(&account, job)).await;
+        let leased = at_most(self.polls.take(), identities.lease(&account, job, true)).await;
         if let Some(Ok(member)) = leased {
             let found = disk.in_home(&member.user);
             let own = hex::encode(account);
@@ -155,7 +155,7 @@ async fn run(steps: Vec<Step>) {
         };
         let crashes = model.polls.is_some();
         match step {
-            Step::Lease { customer, job } => model.lease(&now, &disk, customer, job).await,
+            Step::Lease { customer, job } => model.lease(&now, &disk, customer, job, true).await,
             Step::Release { which } => {
                 let jobs: Vec<_> = model.jobs.keys().copied().collect();
                 if let Some(job) = jobs.get(which % jobs.len().max(1)) {
@@ -219,11 +219,11 @@ async fn lease_should_say_what_to_do_when_the_pool_is_empty() {
     let database = Database::in_memory().await.unwrap();
     let disk = Arc::new(Disk::default());
     let identities = identities(&database, 2, &disk);
-    let first = identities.lease(&account(1), 1).await.unwrap();
-    assert_eq!(identities.lease(&account(1), 2).await.unwrap(), first);
-    identities.lease(&account(2), 3).await.unwrap();
+    let first = identities.lease(&account(1), 1, true).await.unwrap();
+    assert_eq!(identities.lease(&account(1), 2, true).await.unwrap(), first);
+    identities.lease(&account(2), 3, true).await.unwrap();
     let error = identities
-        .lease(&account(3), 4)
+        .lease(&account(3), 4, true)
         .await
         .unwrap_err()
         .to_string();
@@ -233,9 +233,9 @@ async fn lease_should_say_what_to_do_when_the_pool_is_empty() {
     );
     // One job of two is gone: still theirs. Both: free.
     identities.release(Some(&first.user), 1).await.unwrap();
-    assert!(identities.lease(&account(3), 4).await.is_err());
+    assert!(identities.lease(&account(3), 4, true).await.is_err());
     identities.release(Some(&first.user), 2).await.unwrap();
-    assert_eq!(identities.lease(&account(3), 4).await.unwrap(), first);
+    assert_eq!(identities.lease(&account(3), 4, true).await.unwrap(), first);
 }
 
 #[tokio::test]
@@ -245,9 +245,12 @@ async fn lease_should_pass_over_a_member_when_files_of_nobody_lie_there() {
     let members: Vec<_> = pool(2).members().collect();
     disk.write(&members[0], 9);
     let identities = identities(&database, 2, &disk);
-    assert_eq!(identities.lease(&account(1), 1).await.unwrap(), members[1]);
+    assert_eq!(
+        identities.lease(&account(1), 1, true).await.unwrap(),
+        members[1]
+    );
     let error = identities
-        .lease(&account(2), 2)
+        .lease(&account(2), 2, true)
         .await
         .unwrap_err()
         .to_string();
@@ -260,16 +263,39 @@ async fn lease_should_pass_over_a_member_when_files_of_nobody_lie_there() {
 }
 
 #[tokio::test]
+async fn lease_should_wait_for_a_look_when_the_job_may_have_run_as_somebody_forgotten() {
+    let database = Database::in_memory().await.unwrap();
+    let disk = Arc::new(Disk::default());
+    let members: Vec<_> = pool(3).members().collect();
+    disk.write(&members[1], 1);
+    let identities = identities(&database, 3, &disk);
+    let error = identities
+        .lease(&account(1), 1, false)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains(&members[1].user), "{error}");
+    disk.clear(&members[1]).await.unwrap();
+    assert_eq!(
+        identities.lease(&account(1), 1, false).await.unwrap(),
+        members[0]
+    );
+}
+
+#[tokio::test]
 async fn release_should_keep_a_member_from_others_when_its_directory_cannot_be_cleared() {
     let database = Database::in_memory().await.unwrap();
     let disk = Arc::new(Disk::default());
     let identities = identities(&database, 1, &disk);
-    let member = identities.lease(&account(1), 1).await.unwrap();
+    let member = identities.lease(&account(1), 1, true).await.unwrap();
     disk.write(&member, 1);
     *disk.broken.lock().unwrap() = true;
     assert!(identities.release(Some(&member.user), 1).await.is_err());
-    assert!(identities.lease(&account(2), 2).await.is_err());
+    assert!(identities.lease(&account(2), 2, true).await.is_err());
     *disk.broken.lock().unwrap() = false;
-    assert_eq!(identities.lease(&account(2), 2).await.unwrap(), member);
+    assert_eq!(
+        identities.lease(&account(2), 2, true).await.unwrap(),
+        member
+    );
     assert!(disk.in_home(&member.user).is_empty());
 }

@@ -46,5 +46,5 @@ pub use local::{Admission, LocalJob, LogCursor, Submission};
 pub use metrics::Metrics;
 pub use records::Records;
 pub use role::Role;
-pub use settings::{ClusterSettings, Settings};
+pub use settings::{ClusterSettings, RunAs, Settings};
 pub use view::{Batch, ChainJob, ChainView, News, Outcomes, Snapshot};

@@ -178,8 +178,10 @@ async fn context(directory: &std::path::Path) -> Context {
             clusters: vec![ClusterSettings {
                 id: OURS,
                 work_dir: directory.join("jobs"),
-                scheduler: Arc::new(ve_slurm::LocalScheduler::open(scheduler).unwrap()),
-                pool: None,
+                run_as: crate::RunAs::Worker(Arc::new(
+                    ve_slurm::LocalScheduler::open(scheduler).unwrap(),
+                )),
+                gpu_types: Default::default(),
                 custom_scripts: false,
                 partitions: false,
             }],

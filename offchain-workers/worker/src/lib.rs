@@ -9,6 +9,7 @@ mod keys;
 mod pool;
 mod schedulers;
 mod serve;
+mod slurm_check;
 mod start;
 
 use anyhow::{Context, Result};

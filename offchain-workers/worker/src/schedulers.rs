@@ -3,8 +3,11 @@
 use crate::config::{By, Cluster, Kind, Local, Slurm, Ssh};
 use anyhow::{Context as _, Result};
 use std::{ffi::OsString, path::Path, sync::Arc};
-use ve_provider::{files::Agent, ClusterSettings, PoolSettings};
-use ve_slurm::{Capacity, LocalConfig, LocalScheduler, Scheduler};
+use ve_provider::{files::Agent, ClusterSettings, PoolSettings, RunAs};
+use ve_slurm::{
+    identity::{MakeClient, PerMember},
+    Capacity, LocalConfig, LocalScheduler, Scheduler,
+};
 
 /// Opens the scheduler of a cluster. Nobody outside this machine is asked yet.
 pub fn open(cluster: &Cluster) -> Result<ClusterSettings> {
@@ -18,16 +21,16 @@ pub fn open(cluster: &Cluster) -> Result<ClusterSettings> {
         Kind::Local(local) => ClusterSettings {
             id: name,
             work_dir,
-            pool: None,
-            scheduler: open_local(name, local)?,
+            run_as: RunAs::Worker(open_local(name, local)?),
+            gpu_types: Default::default(),
             custom_scripts: false,
             partitions: false,
         },
         Kind::Slurm(slurm) => ClusterSettings {
             id: name,
-            scheduler: open_slurm(name, slurm, &work_dir)?,
+            run_as: RunAs::Members(pool(slurm, &work_dir)),
             work_dir,
-            pool: Some(pool(slurm)),
+            gpu_types: slurm.gpu_types.clone(),
             custom_scripts: slurm.custom_scripts,
             partitions: true,
         },
@@ -57,7 +60,7 @@ fn open_local(name: u32, local: &Local) -> Result<Arc<dyn Scheduler>> {
 }
 
 /// The pool of a cluster, and the way to its members' directories.
-pub fn pool(slurm: &Slurm) -> PoolSettings {
+fn pool(slurm: &Slurm, own: &Path) -> PoolSettings {
     let reach = match &slurm.by {
         By::Commands(Some(ssh)) => reach(ssh),
         _ => Vec::new(),
@@ -68,6 +71,7 @@ pub fn pool(slurm: &Slurm) -> PoolSettings {
             program: slurm.program.clone(),
             reach,
         },
+        clients: Arc::new(PerMember::new(clients(slurm, own))),
     }
 }
 
@@ -94,6 +98,11 @@ fn reach(ssh: &Ssh) -> Vec<OsString> {
     words
 }
 
-fn open_slurm(name: u32, _slurm: &Slurm, _own: &Path) -> Result<Arc<dyn Scheduler>> {
-    anyhow::bail!("cluster {name}: SLURM is not in this build")
+/// What makes the client of a member.
+fn clients(slurm: &Slurm, own: &Path) -> Box<MakeClient> {
+    let (slurm, own) = (slurm.clone(), own.to_owned());
+    Box::new(move |member| {
+        let _ = (&slurm, &own, member);
+        Err("SLURM is not in this build".to_owned())
+    })
 }

@@ -161,7 +161,9 @@ async fn claim(database: &Database, genesis: &str) -> Result<(), Failure> {
 async fn identities(database: &Database, settings: &Settings) -> HashMap<ClusterId, Identities> {
     let mut all = HashMap::new();
     for cluster in &settings.clusters {
-        let Some(pool) = &cluster.pool else { continue };
+        let Some(pool) = cluster.pool() else {
+            continue;
+        };
         let homes = Arc::new(pool.clone());
         let identities = Identities::new(database.clone(), cluster.id, pool.pool.clone(), homes);
         if let Err(error) = identities.sweep().await {

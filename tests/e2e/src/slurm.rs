@@ -75,7 +75,7 @@ impl Slurm {
             By::Rest => (
                 "slurm-rest",
                 format!(
-                    "[provider.clusters.rest]\nurl = \"http://127.0.0.1:{}\"\nuser = \"slurm\"\nkey_file = \"{}\"\n",
+                    "[provider.clusters.rest]\nurl = \"http://127.0.0.1:{}\"\ncluster = \"vetest\"\nkey_file = \"{}\"\n",
                     self.port + 2,
                     self.home.join("etc/jwt_hs256.key").display()
                 ),

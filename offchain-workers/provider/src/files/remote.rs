@@ -3,7 +3,7 @@
 use super::{wire::listen, JobFiles, Put, Taker, Wanted, PROGRAM};
 use crate::beneath::{is_plain, Walk};
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsString,
     io::{self, Read, Write},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
@@ -25,15 +25,10 @@ pub struct Agent {
 }
 
 impl Agent {
-    fn command(&self, member: &Identity, root: &Path, operation: &[&str]) -> Command {
-        let mut words: Vec<OsString> = ["sudo", "-n", "-u", &member.user, "--"]
-            .iter()
-            .map(OsString::from)
-            .collect();
-        words.push(self.program.clone().into());
-        words.push("agent".into());
-        words.push(root.into());
-        words.extend(operation.iter().map(OsString::from));
+    /// A command that runs `words` as a member.
+    fn command(&self, member: &Identity, words: impl IntoIterator<Item = OsString>) -> Command {
+        let become_member = ["sudo", "-n", "-u", &member.user, "--"].map(OsString::from);
+        let words: Vec<OsString> = become_member.into_iter().chain(words).collect();
         if let Some((program, options)) = self.reach.split_first() {
             // The other side hands one line to a shell.
             let quote = |word: &OsString| ve_templates::quote(&word.to_string_lossy());
@@ -42,15 +37,33 @@ impl Agent {
             command.args(options).arg(line.join(" "));
             return command;
         }
-        let mut command = Command::new(words.first().map_or(OsStr::new("sudo"), |w| w));
+        let mut command = Command::new("sudo");
         command.args(words.iter().skip(1)).current_dir("/");
         command
     }
 
+    /// Runs a short command as a member, and returns what it prints.
+    pub fn output(&self, member: &Identity, words: &[String]) -> io::Result<String> {
+        let output = self
+            .command(member, words.iter().map(OsString::from))
+            .stdin(Stdio::null())
+            .output()?;
+        if !output.status.success() {
+            let words = words.join(" ");
+            let why = String::from_utf8_lossy(&output.stderr);
+            return Err(io::Error::other(format!("{words}: {}", why.trim())));
+        }
+        String::from_utf8(output.stdout).map_err(io::Error::other)
+    }
+
     /// Starts an agent.
     fn ask(&self, member: &Identity, root: &Path, operation: &[&str]) -> io::Result<Asked> {
+        let program = [self.program.clone().into(), "agent".into(), root.into()];
+        let words = program
+            .into_iter()
+            .chain(operation.iter().map(OsString::from));
         let mut child = self
-            .command(member, root, operation)
+            .command(member, words)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

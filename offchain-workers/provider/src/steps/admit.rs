@@ -57,7 +57,7 @@ impl Step<'_> {
         let Some(identities) = self.context.identities.get(&self.cluster.id) else {
             return Ok(Ok(()));
         };
-        match identities.lease(&self.job.customer, self.id).await {
+        match identities.lease(&self.job.customer, self.id, true).await {
             Ok(member) => {
                 local.identity = Some(member.user);
                 Ok(Ok(()))

@@ -129,7 +129,11 @@ impl Step<'_> {
             Cause::Scheduler => {
                 let id = self.context.find(self.cluster, local).await?;
                 let Some(id) = id else { return Ok(()) };
-                let rows = self.cluster.scheduler.attempts(&id).await?;
+                let scheduler = self.cluster.scheduler(local.identity.as_deref())?;
+                let Some(scheduler) = scheduler else {
+                    return Ok(());
+                };
+                let rows = scheduler.attempts(&id).await?;
                 let end = overall(&rows).ok_or_else(|| StepError::Unanswered {
                     outside: Outside::Scheduler,
                     reason: "it says that the job ended, but its accounting does not yet".into(),

@@ -18,10 +18,11 @@ impl Context {
     ) -> Result<(), StepError> {
         local.cancelled_at = Some(now_ms());
         self.records.put(&local).await?;
-        let Some(id) = self.find(cluster, &local).await? else {
+        let found = self.find(cluster, &local).await?;
+        let Some((id, scheduler)) = found.zip(cluster.scheduler(local.identity.as_deref())?) else {
             return Ok(());
         };
-        match cluster.scheduler.cancel(&id).await {
+        match scheduler.cancel(&id).await {
             Ok(()) | Err(QueryError::Absent) => Ok(()),
             Err(QueryError::Unknown(reason)) => Err(StepError::Unanswered {
                 outside: Outside::Scheduler,
@@ -55,8 +56,9 @@ impl Context {
         local: LocalJob,
     ) -> Result<(), StepError> {
         self.passed("clean-before");
-        if let Some(id) = self.find(cluster, &local).await? {
-            match cluster.scheduler.forget(&id).await {
+        let found = self.find(cluster, &local).await?;
+        if let Some((id, scheduler)) = found.zip(cluster.scheduler(local.identity.as_deref())?) {
+            match scheduler.forget(&id).await {
                 Ok(()) => {}
                 Err(error @ (ForgetError::StillActive | ForgetError::Unknown(_))) => {
                     return Err(StepError::Unanswered {

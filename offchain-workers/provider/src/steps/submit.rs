@@ -23,13 +23,18 @@ impl Step<'_> {
     pub(crate) async fn submit(&self, local: &mut LocalJob) -> Result<(), StepError> {
         let context = self.context;
         let spec = self.specification(local).await?;
+        let scheduler = self.cluster.scheduler(local.identity.as_deref())?;
+        let scheduler = scheduler.ok_or_else(|| StepError::Unanswered {
+            outside: Outside::Scheduler,
+            reason: "nobody to run as".into(),
+        })?;
         local.submission = Submission::Intended;
         context.records.put(local).await?;
         self.context.passed("submit-intended");
         // Whoever looked before may have looked before a submission that was on its way.
         let id = match context.find(self.cluster, local).await? {
             Some(id) => id,
-            None => match self.cluster.scheduler.submit(&spec).await {
+            None => match scheduler.submit(&spec).await {
                 Ok(id) => id,
                 Err(SubmitError::Refused(why)) => {
                     // Nothing exists, so nothing has to be looked for.
@@ -118,7 +123,9 @@ impl Step<'_> {
             memory_mib: resources.memory_mib,
             nodes: resources.nodes,
             gpus: resources.gpus,
-            gpu_type: (resources.gpus > 0).then(|| resources.gpu_type.to_string()),
+            gpu_type: (resources.gpus > 0)
+                .then(|| self.cluster.gpu_types.get(&resources.gpu_type).cloned())
+                .flatten(),
             walltime_s: self.time_limit().await?,
             array_tasks: resources.array_tasks,
             warning,

@@ -8,7 +8,7 @@ mod scheduler;
 mod setup;
 
 pub use pool::{Pool, PoolError};
-pub use scheduler::{MakeMember, PerMember};
+pub use scheduler::{MakeClient, PerMember};
 
 use serde::{Deserialize, Serialize};
 

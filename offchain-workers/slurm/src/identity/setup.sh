@@ -73,17 +73,6 @@ if command -v sacctmgr >/dev/null; then
             say "user $user bound to account $user"
         }
     done
-    # So that the worker sees and cancels the jobs of its customers, and nobody else's.
-    if [ "$WORKER" != root ]; then
-        has "^$ACCOUNT|$WORKER|" || {
-            sacctmgr -iQ add user "$WORKER" cluster="$cluster" account="$ACCOUNT" >/dev/null
-            say "user $WORKER bound to account $ACCOUNT"
-        }
-        sacctmgr -nP show account "$ACCOUNT" withcoord format=coordinators | tr ',' '\n' | grep -qx "$WORKER" || {
-            sacctmgr -iQ add coordinator account="$ACCOUNT" names="$WORKER" >/dev/null
-            say "user $WORKER coordinates account $ACCOUNT"
-        }
-    fi
     # Warnings: without these nothing above keeps customers apart.
     scontrol show config | grep '^AccountingStorageEnforce' | grep -q limits ||
         echo "pool: WARNING slurm.conf has no AccountingStorageEnforce=associations,limits,qos,safe: limits do not hold" >&2

@@ -2,7 +2,10 @@
 
 use super::{Checker, ConfigError};
 use serde::Deserialize;
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 use toml::Spanned;
 use ve_slurm::identity::{Pool, PoolError};
 
@@ -19,6 +22,7 @@ pub(super) struct RawCluster {
     // slurm-cli, slurm-rest
     slurm_conf: Option<Spanned<PathBuf>>,
     custom_scripts: Option<Spanned<bool>>,
+    gpu_types: Option<Spanned<BTreeMap<String, String>>>,
     pool: Option<Spanned<RawPool>>,
     // slurm-cli
     ssh: Option<Spanned<RawSsh>>,
@@ -52,7 +56,7 @@ struct RawSsh {
 #[serde(deny_unknown_fields)]
 struct RawRest {
     url: Spanned<String>,
-    user: Spanned<String>,
+    cluster: Spanned<String>,
     key_file: Option<Spanned<PathBuf>>,
     token_file: Option<Spanned<PathBuf>>,
 }
@@ -99,6 +103,8 @@ pub struct Slurm {
     pub program: PathBuf,
     /// Whether customers' own scripts are run.
     pub custom_scripts: bool,
+    /// SLURM's names of the kinds of accelerator that the chain knows by number.
+    pub gpu_types: BTreeMap<u8, String>,
     /// How SLURM is spoken to.
     pub by: By,
 }
@@ -132,8 +138,8 @@ pub struct Ssh {
 pub struct Rest {
     /// Where it listens.
     pub url: String,
-    /// Whose tokens: SLURM's own user, who may act for the members of the pool.
-    pub user: String,
+    /// The cluster's name in accounting.
+    pub cluster: String,
     /// What tokens come from.
     pub token: Token,
 }
@@ -141,9 +147,9 @@ pub struct Rest {
 /// Where a token comes from.
 #[derive(Clone, Debug)]
 pub enum Token {
-    /// Made from the cluster's HS256 key, again and again, each good for a short time.
+    /// Made from the cluster's HS256 key for each member, again and again, each good for a short time.
     Key(PathBuf),
-    /// A file that somebody else renews; read again whenever it changes.
+    /// A token of SLURM's own user, who may act for every member, in a file that somebody else renews.
     File(PathBuf),
 }
 
@@ -246,6 +252,11 @@ fn belongs(check: &Checker<'_>, cluster: &RawCluster) -> Checked<()> {
             cluster.custom_scripts.as_ref().map(|f| at(f.span())),
             slurm,
         ),
+        (
+            "gpu_types",
+            cluster.gpu_types.as_ref().map(|f| at(f.span())),
+            slurm,
+        ),
         ("pool", cluster.pool.as_ref().map(|f| at(f.span())), slurm),
         (
             "ssh",
@@ -317,12 +328,38 @@ fn slurm(check: &Checker<'_>, cluster: &RawCluster, by: By) -> Checked<Slurm> {
         conf,
         pool: pool(check, raw)?,
         program,
+        gpu_types: gpu_types(check, cluster.gpu_types.as_ref())?,
         custom_scripts: cluster
             .custom_scripts
             .as_ref()
             .is_some_and(|c| *c.get_ref()),
         by,
     })
+}
+
+fn gpu_types(
+    check: &Checker<'_>,
+    raw: Option<&Spanned<BTreeMap<String, String>>>,
+) -> Checked<BTreeMap<u8, String>> {
+    let Some(raw) = raw else {
+        return Ok(BTreeMap::new());
+    };
+    let is_word = |name: &str| {
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    };
+    let all = raw.get_ref().iter().map(|(number, name)| {
+        number
+            .parse()
+            .ok()
+            .filter(|number| *number > 0 && is_word(name))
+            .map(|number: u8| (number, name.clone()))
+    });
+    let message = "provider.clusters.gpu_types: must give numbers from 1 to 255 the names that SLURM's Gres has, as { 1 = \"a100\" }";
+    let all: Option<_> = all.collect();
+    all.ok_or_else(|| check.wrong(raw.span().start, message))
 }
 
 fn pool(check: &Checker<'_>, raw: &Spanned<RawPool>) -> Checked<Pool> {
@@ -382,12 +419,10 @@ fn rest(check: &Checker<'_>, raw: &Spanned<RawRest>) -> Checked<Rest> {
         "provider.clusters.rest.url: must begin with http:// or https://, as http://127.0.0.1:6820";
     let is_url = ["http://", "https://"].iter().any(|s| url.starts_with(s));
     check.ensure(&raw.url, is_url, message)?;
-    let message = "provider.clusters.rest.user: must be SLURM's own user, most often slurm";
-    check.ensure(
-        &raw.user,
-        ve_slurm::identity::is_name(raw.user.get_ref()),
-        message,
-    )?;
+    let name = raw.cluster.get_ref();
+    let message = "provider.clusters.rest.cluster: must be the ClusterName of slurm.conf";
+    let is_word = !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic());
+    check.ensure(&raw.cluster, is_word, message)?;
     let token = match (&raw.key_file, &raw.token_file) {
         (Some(key), None) => Token::Key(file(check, key, "provider.clusters.rest.key_file")?),
         (None, Some(token)) => {
@@ -401,7 +436,7 @@ fn rest(check: &Checker<'_>, raw: &Spanned<RawRest>) -> Checked<Rest> {
     };
     Ok(Rest {
         url: url.trim_end_matches('/').to_owned(),
-        user: raw.user.get_ref().clone(),
+        cluster: name.clone(),
         token,
     })
 }
