@@ -155,7 +155,7 @@ async fn run(steps: Vec<Step>) {
         };
         let crashes = model.polls.is_some();
         match step {
-            Step::Lease { customer, job } => model.lease(&now, &disk, customer, job, true).await,
+            Step::Lease { customer, job } => model.lease(&now, &disk, customer, job).await,
             Step::Release { which } => {
                 let jobs: Vec<_> = model.jobs.keys().copied().collect();
                 if let Some(job) = jobs.get(which % jobs.len().max(1)) {

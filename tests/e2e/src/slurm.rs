@@ -6,7 +6,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 /// Members of the pool.
@@ -98,18 +98,20 @@ impl Slurm {
     }
 
     fn cluster(&self, arguments: &[&str]) -> Result<()> {
-        let output = Command::new("bash")
+        // Not through a pipe: what it starts may hold on to it.
+        let log = self.home.with_extension("log");
+        let status = Command::new("bash")
             .arg(repository().join("scripts/slurm-cluster.sh"))
             .args(arguments)
             .env("VE_SLURM_HOME", &self.home)
             .env("VE_SLURM_PORT", self.port.to_string())
-            .output()?;
+            .stdin(Stdio::null())
+            .stdout(fs::File::create(&log)?)
+            .stderr(fs::File::options().append(true).open(&log)?)
+            .status()?;
         let shown = arguments.join(" ");
-        ensure!(
-            output.status.success(),
-            "slurm-cluster.sh {shown}: {}",
-            described(&output)
-        );
+        let said = fs::read_to_string(&log)?;
+        ensure!(status.success(), "slurm-cluster.sh {shown}: {said}");
         Ok(())
     }
 
