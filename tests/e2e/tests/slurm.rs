@@ -148,45 +148,35 @@ async fn bought_and_billed(market: &mut Market, slurm: &Slurm) -> Result<()> {
     .await
 }
 
-#[tokio::test]
-async fn a_job_should_be_billed_to_the_second_of_accounting_when_slurm_is_spoken_to_by_commands(
-) -> Result<()> {
-    with_slurm(
-        "slurm-cli",
-        By::Commands,
-        async |market: &mut Market, slurm: &Slurm| {
-            bought_and_billed(market, slurm).await?;
-            // And killed between the submission and its record, a worker submits nothing twice.
-            market.start_worker_dying_at("submitted", 1)?;
-            let job = market.submit_heat()?;
-            eventually("the worker to die", PATIENCE, async || {
-                let worker = market.worker.as_mut().context("it was started")?;
-                ensure!(worker.ended().is_some(), "it still runs");
-                Ok(())
-            })
-            .await?;
-            market.start_worker()?;
-            market.wait_for(job, &["completed"]).await?;
-            check_bill(market, slurm, job).await
-        },
-    )
-    .await
+/// Killed between the submission and its record, a worker submits nothing twice.
+async fn killed_after_submission(market: &mut Market, slurm: &Slurm) -> Result<()> {
+    market.start_worker_dying_at("submitted", 1)?;
+    let job = market.submit_heat()?;
+    eventually("the worker to die", PATIENCE, async || {
+        let worker = market.worker.as_mut().context("it was started")?;
+        ensure!(worker.ended().is_some(), "it still runs");
+        Ok(())
+    })
+    .await?;
+    market.start_worker()?;
+    market.wait_for(job, &["completed"]).await?;
+    check_bill(market, slurm, job).await
+}
+
+async fn bought_billed_and_killed(market: &mut Market, slurm: &Slurm) -> Result<()> {
+    bought_and_billed(market, slurm).await?;
+    killed_after_submission(market, slurm).await
 }
 
 #[tokio::test]
 async fn a_job_should_be_billed_to_the_second_of_accounting_when_slurm_is_spoken_to_by_rest(
 ) -> Result<()> {
-    with_slurm(
-        "slurm-rest",
-        By::Rest,
-        async |market: &mut Market, slurm: &Slurm| bought_and_billed(market, slurm).await,
-    )
-    .await
+    with_slurm("slurm-rest", By::Rest, bought_billed_and_killed).await
 }
 
 #[tokio::test]
 async fn customers_should_not_reach_each_other_when_they_share_a_cluster() -> Result<()> {
-    with_slurm("slurm-pry", By::Commands, customers_apart).await
+    with_slurm("slurm-pry", By::Rest, customers_apart).await
 }
 
 async fn customers_apart(market: &mut Market, _slurm: &Slurm) -> Result<()> {
