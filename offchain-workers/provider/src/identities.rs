@@ -28,7 +28,7 @@ const PAGE: u32 = 500;
 pub trait Homes: Send + Sync {
     /// Whether nothing lies in the directory of a member.
     async fn is_empty(&self, member: &Identity) -> io::Result<bool>;
-    /// Ends what a member still runs on this machine and removes all that lies in its directory.
+    /// Ends what a member still runs, on the cluster and on this machine, and removes all that lies in its directory.
     async fn clear(&self, member: &Identity) -> io::Result<()>;
 }
 
@@ -51,6 +51,9 @@ impl Homes for PoolSettings {
     }
 
     async fn clear(&self, member: &Identity) -> io::Result<()> {
+        // First what runs on the cluster: it could go on writing, and reading what the next customer brings.
+        let client = self.clients.of(member).map_err(io::Error::other)?;
+        client.end_all().await.map_err(io::Error::other)?;
         let (agent, member, home) = self.of(member);
         tokio::task::spawn_blocking(move || agent.clear(&member, &home)).await?
     }

@@ -78,6 +78,8 @@ if command -v sacctmgr >/dev/null; then
         echo "pool: WARNING slurm.conf has no AccountingStorageEnforce=associations,limits,qos,safe: limits do not hold" >&2
     scontrol show config | grep '^PrivateData' | grep -q jobs ||
         echo "pool: WARNING slurm.conf has no PrivateData=jobs,usage,users: customers see each other's job names" >&2
+    scontrol show partition | grep -q 'AllocNodes=ALL' &&
+        echo "pool: note: partitions take jobs from every node; AllocNodes=$(hostname -s) keeps jobs from submitting others that nobody pays" >&2
 else
     echo "pool: no sacctmgr here: users and directories only" >&2
 fi
