@@ -88,6 +88,7 @@ fn reach(ssh: &Ssh) -> Vec<OsString> {
         "ServerAliveInterval=15".into(),
         option("IdentityFile", &ssh.key),
         option("UserKnownHostsFile", &ssh.known_hosts),
+        "GlobalKnownHostsFile=/dev/null".into(),
     ];
     for option in options {
         words.push("-o".into());
