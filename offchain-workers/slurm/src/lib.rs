@@ -1,18 +1,22 @@
 //! Batch schedulers behind one seam.
 //!
 //! [`Scheduler`] is all that the provider role knows of a cluster. [`conformance`] holds the behaviour that every
-//! implementation must show. [`local`] runs jobs as processes of this machine under a [`shim`] each.
+//! implementation must show. [`local`] runs jobs as processes of this machine under a [`shim`] each. [`slurm`] is what the
+//! schedulers for SLURM clusters share.
 
 pub mod check;
 pub mod conformance;
 pub mod identity;
 pub mod local;
 pub mod outcome;
+pub mod rest;
 mod scheduler;
 pub mod shim;
+pub mod slurm;
 mod types;
 
 pub use local::{Capacity, LocalConfig, LocalScheduler, OpenError, ShimCommand};
 pub use outcome::{overall, tasks, TaskOutcomes};
+pub use rest::{RestConfig, SlurmRest};
 pub use scheduler::{ForgetError, QueryError, Scheduler, SubmitError};
 pub use types::*;
