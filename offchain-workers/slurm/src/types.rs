@@ -11,8 +11,8 @@ pub type UnixMs = u64;
 
 /// How a scheduler names one job. Opaque to callers: keep it beside the agreement and hand it back.
 ///
-/// It names the whole job: all tasks of an array and all attempts. In a SLURM cluster it is the (base) job id;
-/// in the local scheduler it is the handle.
+/// It names the whole job: all tasks of an array and all attempts. In a SLURM cluster it is the (base) job id with the
+/// handle, because numbers can begin again; in the local scheduler it is the handle.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SchedulerJobId(pub String);
@@ -54,7 +54,8 @@ pub struct Warning {
 /// Everything a scheduler has to know about a job.
 ///
 /// All resource numbers are those of **one** task over all its nodes, as in the chain's `Resources`.
-/// Besides `environment` a script sees exactly these variables, whatever the scheduler:
+/// Besides `environment` a script sees exactly these variables, whatever the scheduler. In a SLURM cluster it sees the cluster's
+/// own as well, which launchers need: `SLURM_*` and those that choose accelerators.
 ///
 /// | variable | value |
 /// |---|---|
@@ -94,7 +95,7 @@ pub struct SubmitSpec {
     /// The scheduler's name of the kind of accelerator, where it tells kinds apart.
     pub gpu_type: Option<String>,
     /// Longest run in seconds; at least 1. Measured while running. Where the scheduler allows it (`local` does)
-    /// this is the budget of all attempts together, elsewhere that of each attempt.
+    /// this is the budget of all attempts together, elsewhere that of each attempt. SLURM keeps whole minutes: rounded up.
     pub walltime_s: u64,
     /// Number of array tasks, indices from 0; 1 for a plain job.
     pub array_tasks: u32,
@@ -104,7 +105,8 @@ pub struct SubmitSpec {
     pub requeue: bool,
     /// Largest size in bytes of any one file the job writes, its output included. `None`: no limit.
     pub max_file_bytes: Option<u64>,
-    /// Most processes that a task may have at once. `None`: no limit.
+    /// Most processes that a task may have at once. `None`: no limit. SLURM counts threads, and those of all jobs of the
+    /// same user on a node.
     pub max_processes: Option<u32>,
     /// The whole environment of the script, besides the variables listed above. Nothing of the worker's own
     /// environment leaks into it; name `PATH` and `HOME` if the script wants them. Keys that begin with `VE_` are

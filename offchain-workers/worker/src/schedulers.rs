@@ -1,12 +1,15 @@
 //! From a cluster's configuration to its scheduler.
 
-use crate::config::{By, Cluster, Kind, Local, Slurm, Ssh};
+use crate::config::{By, Cluster, Kind, Local, Rest, Slurm, Ssh, Token};
 use anyhow::{Context as _, Result};
-use std::{ffi::OsString, path::Path, sync::Arc};
+use std::{ffi::OsString, path::Path, sync::Arc, time::Duration};
 use ve_provider::{files::Agent, ClusterSettings, PoolSettings, RunAs};
 use ve_slurm::{
-    identity::{MakeClient, PerMember},
-    Capacity, LocalConfig, LocalScheduler, Scheduler,
+    cli::{self, Access},
+    identity::{Identity, MakeClient, PerMember},
+    rest::{Endpoint, TokenSource},
+    Capacity, LocalConfig, LocalScheduler, RestConfig, Scheduler, SlurmCli, SlurmCliConfig,
+    SlurmRest,
 };
 
 /// Opens the scheduler of a cluster. Nobody outside this machine is asked yet.
@@ -99,11 +102,67 @@ fn reach(ssh: &Ssh) -> Vec<OsString> {
     words
 }
 
-/// What makes the client of a member.
+/// What makes the client of a member. `own`: where the worker keeps what it needs for the cluster's jobs.
 fn clients(slurm: &Slurm, own: &Path) -> Box<MakeClient> {
-    let (slurm, own) = (slurm.clone(), own.to_owned());
-    Box::new(move |member| {
-        let _ = (&slurm, &own, member);
-        Err("SLURM is not in this build".to_owned())
+    let (slurm, state) = (slurm.clone(), own.join("scheduler"));
+    Box::new(move |member| match &slurm.by {
+        By::Rest(rest) => by_rest(rest, member, &state),
+        By::Commands(ssh) => by_commands(&slurm, ssh.as_ref(), member, &state),
     })
+}
+
+/// How long a token is good that the worker makes.
+const TOKEN_LIFE: Duration = Duration::from_secs(600);
+
+fn by_rest(rest: &Rest, member: &Identity, state: &Path) -> Result<Arc<dyn Scheduler>, String> {
+    let tokens = match &rest.token {
+        Token::File(file) => TokenSource::File(file.clone()),
+        Token::Key(file) => TokenSource::Key {
+            file: file.clone(),
+            lifetime: TOKEN_LIFE,
+        },
+    };
+    let endpoint = Endpoint::Url(rest.url.clone());
+    let config = RestConfig {
+        identity: charged(member),
+        ..RestConfig::new(endpoint, tokens, &rest.cluster, &member.user, state)
+    };
+    let client = SlurmRest::new(config).map_err(|error| error.to_string())?;
+    Ok(Arc::new(client))
+}
+
+fn by_commands(
+    slurm: &Slurm,
+    ssh: Option<&Ssh>,
+    member: &Identity,
+    state: &Path,
+) -> Result<Arc<dyn Scheduler>, String> {
+    let access = Access {
+        ssh: ssh.map(|ssh| cli::Ssh {
+            host: ssh.host.clone(),
+            port: ssh.port,
+            user: ssh.user.clone(),
+            key: ssh.key.clone(),
+            known_hosts: ssh.known_hosts.clone(),
+            control_dir: state.join("ssh"),
+        }),
+        sudo: true,
+        slurm_conf: slurm.conf.clone(),
+        ..Access::here(&member.user)
+    };
+    let config = SlurmCliConfig {
+        access,
+        identity: charged(member),
+        state_dir: state.to_owned(),
+    };
+    let client = SlurmCli::new(config).map_err(|error| format!("{}: {error}", state.display()))?;
+    Ok(Arc::new(client))
+}
+
+/// What a member's jobs are charged to.
+fn charged(member: &Identity) -> ve_slurm::slurm::Identity {
+    ve_slurm::slurm::Identity {
+        account: Some(member.account.clone()),
+        qos: member.qos.clone(),
+    }
 }

@@ -175,6 +175,12 @@ async fn a_job_should_be_billed_to_the_second_of_accounting_when_slurm_is_spoken
 }
 
 #[tokio::test]
+async fn a_job_should_be_billed_to_the_second_of_accounting_when_slurm_is_spoken_to_by_commands(
+) -> Result<()> {
+    with_slurm("slurm-cli", By::Commands, bought_billed_and_killed).await
+}
+
+#[tokio::test]
 async fn customers_should_not_reach_each_other_when_they_share_a_cluster() -> Result<()> {
     with_slurm("slurm-pry", By::Rest, customers_apart).await
 }

@@ -58,9 +58,22 @@ pub trait Bed: Send + Sync {
         Duration::from_secs(30)
     }
 
-    /// Whether accounting itself can be forgotten.
+    /// Whether accounting itself can be forgotten. SLURM's is the cluster's, and kept by its own rules.
     fn forgets_accounting(&self) -> bool {
         true
+    }
+
+    /// Limit of a job that is warned, and the lead of its warning: the script must have begun by then. SLURM warns up to
+    /// a minute early.
+    fn warned(&self) -> (Duration, Duration) {
+        let shortest = self.shortest_limit();
+        (shortest.saturating_mul(2), shortest)
+    }
+
+    /// How a job ends that takes too much memory. SLURM can tell only where cgroups hold the limit; elsewhere it kills the
+    /// script, which looks like any other failure.
+    fn memory_end(&self) -> EndState {
+        EndState::OutOfMemory
     }
 }
 

@@ -440,3 +440,160 @@ fn rest(check: &Checker<'_>, raw: &Spanned<RawRest>) -> Checked<Rest> {
         token,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, EXAMPLE};
+
+    const SLURM: &str = r#"
+[[provider.clusters]]
+id = 1
+scheduler = "slurm-rest"
+work_dir = "slurm-jobs"
+gpu_types = { 1 = "a100" }
+[provider.clusters.pool]
+users = "vejob"
+size = 16
+dir = "/srv/virtengine"
+[provider.clusters.rest]
+url = "http://127.0.0.1:6820"
+cluster = "linux"
+key_file = "jwt.key"
+"#;
+
+    fn parse(change: impl Fn(String) -> String) -> Result<Config, ConfigError> {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join("slurm-templates")).unwrap();
+        for file in ["jwt.key", "ssh.key", "known_hosts"] {
+            std::fs::write(directory.path().join(file), "x").unwrap();
+        }
+        let text = format!("{EXAMPLE}{}", change(SLURM.to_owned()));
+        Config::parse(&directory.path().join("worker.toml"), &text)
+    }
+
+    #[test]
+    fn slurm_should_be_read_whole() {
+        let config = parse(|text| text).unwrap();
+        let clusters = config.provider.unwrap().clusters;
+        let Kind::Slurm(slurm) = &clusters[1].scheduler else {
+            panic!("{clusters:?}")
+        };
+        assert_eq!(slurm.pool.size(), 16);
+        assert_eq!(slurm.gpu_types[&1], "a100");
+        assert!(matches!(&slurm.by, By::Rest(rest) if matches!(rest.token, Token::Key(_))));
+    }
+
+    #[test]
+    fn example_should_hold_a_slurm_cluster_that_is_read_when_its_marks_are_removed() {
+        let commented = EXAMPLE.split("# [[provider.clusters]]").nth(1).unwrap();
+        let commented = commented.split("\n#\n").next().unwrap();
+        let plain: String = commented
+            .lines()
+            .map(|line| format!("{}\n", line.strip_prefix("# ").unwrap_or(line)))
+            .filter(|line| !line.starts_with("slurm_conf"))
+            .collect();
+        let plain =
+            format!("[[provider.clusters]]\n{plain}").replace("ssh.known_hosts", "known_hosts");
+        let config = parse(|_| plain.clone()).unwrap();
+        let clusters = config.provider.unwrap().clusters;
+        let Kind::Slurm(slurm) = &clusters[1].scheduler else {
+            panic!("{clusters:?}")
+        };
+        assert!(matches!(&slurm.by, By::Commands(Some(ssh)) if ssh.port == 22));
+    }
+
+    #[test]
+    fn error_should_name_line_field_and_remedy_when_a_cluster_is_wrong() {
+        let cases: &[(&str, &str, &str)] = &[
+            (
+                "\"slurm-rest\"",
+                "\"pbs\"",
+                "provider.clusters.scheduler: must be",
+            ),
+            ("id = 1", "id = 0", "is there twice"),
+            ("\"slurm-jobs\"", "\"jobs\"", "work_dir: is used twice"),
+            (
+                "id = 1",
+                "id = 1\ncpus = 4",
+                "provider.clusters.cpus: is for the scheduler local",
+            ),
+            (
+                "users = \"vejob\"",
+                "users = \"Ve Job\"",
+                "pool.users: must be",
+            ),
+            ("size = 16", "size = 0", "pool.size: must be between"),
+            (
+                "dir = \"/srv/virtengine\"",
+                "dir = \"srv\"",
+                "pool.dir: must be an absolute path",
+            ),
+            ("dir = ", "qos = \"\"\ndir = ", "pool.qos: must be"),
+            (
+                "dir = ",
+                "jobs_each = 0\ndir = ",
+                "pool.jobs_each: must be at least 1",
+            ),
+            ("http://", "ftp://", "rest.url: must begin with http://"),
+            (
+                "\"jwt.key\"",
+                "\"none.key\"",
+                "rest.key_file: is not a file",
+            ),
+            ("key_file = \"jwt.key\"", "", "rest: needs key_file"),
+            (
+                "1 = \"a100\"",
+                "0 = \"a100\"",
+                "gpu_types: must give numbers",
+            ),
+            (
+                "cluster = \"linux\"",
+                "cluster = \"\"",
+                "rest.cluster: must be",
+            ),
+            (
+                "\"slurm-rest\"",
+                "\"slurm-cli\"",
+                "provider.clusters.rest: is for the scheduler slurm-rest",
+            ),
+            (
+                "[provider.clusters.rest]",
+                "[provider.clusters.tcp]",
+                "unknown field `tcp`",
+            ),
+        ];
+        for (from, to, expected) in cases {
+            assert!(SLURM.contains(from), "{from}");
+            let error = parse(|text| text.replacen(from, to, 1)).unwrap_err();
+            let ConfigError::Wrong {
+                line,
+                column,
+                message,
+                ..
+            } = &error
+            else {
+                panic!("{error}");
+            };
+            let first = EXAMPLE.lines().count();
+            assert!(message.contains(expected), "{to}: {message}");
+            assert!(*line > first && *column > 0, "{to}: {line}:{column}");
+        }
+        for (section, field) in [
+            ("pool", "provider.clusters.pool: is missing"),
+            ("rest", "provider.clusters.rest: is missing"),
+        ] {
+            let without = |text: String| {
+                let start = text
+                    .find(&format!("[provider.clusters.{section}]"))
+                    .unwrap();
+                let end = text[start + 1..]
+                    .find("\n[")
+                    .map_or(text.len(), |at| start + 1 + at);
+                format!("{}{}", &text[..start], &text[end..])
+            };
+            let error = parse(without).unwrap_err().to_string();
+            assert!(error.contains(field), "{error}");
+        }
+    }
+}

@@ -1,0 +1,543 @@
+//! SLURM by its commands: `sbatch`, `squeue`, `scancel`, `sacct`, and `scontrol`, `sdiag`, `sacctmgr` for health.
+//!
+//! Everything is asked as the user who owns the jobs, so what a cluster hides from others (`PrivateData`) is never taken for
+//! absent. Accounting is read with `-X -D -P`, in UTC as unix seconds: every attempt, each once.
+//!
+//! What the cluster must have: `AccountingStorageType=accounting_storage/slurmdbd`, `AccountingStoreFlags=job_comment`, and
+//! for accelerators `AccountingStorageTRES=gres/gpu`; `MinJobAge` of 30 s or more. Left-overs of a job are ended by `ProctrackType=proctrack/cgroup`
+//! (or an epilog).
+
+mod intent;
+mod parse;
+mod refusal;
+mod runner;
+
+use std::{
+    io,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use async_trait::async_trait;
+
+use crate::{
+    check::is_handle,
+    scheduler::{ForgetError, QueryError, Scheduler, SubmitError},
+    slurm::{
+        judge::{self, Answers},
+        Identity, Record, Request, Row, SlurmJobId,
+    },
+    types::{Attempt, Health, Lookup, SchedulerJobId, Status, SubmitSpec},
+};
+use intent::Intents;
+pub use runner::{Access, Ssh};
+use runner::{Runner, Said, Trouble};
+
+/// Jobs asked about in one command: their ids must fit on a command line.
+const IDS_AT_ONCE: usize = 2_000;
+/// How long `attempts` waits for accounting to show what slurmctld knows.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// For how long it counts that slurmctld had nothing to tell slurmdbd: less than half of the shortest `MinJobAge` that this
+/// works with, 30 s.
+const DRAINED_FOR: Duration = Duration::from_secs(10);
+/// Most by which the cluster's clock may differ from this machine's, in seconds. The chain refuses usage that lies further
+/// ahead.
+const MAX_SKEW_S: u64 = 30;
+/// What makes times unix seconds, and lists of array tasks whole.
+const PLAIN: [(&str, &str); 3] = [
+    ("TZ", "UTC"),
+    ("SLURM_TIME_FORMAT", "%s"),
+    ("SLURM_BITSTR_LEN", "0"),
+];
+
+/// Configuration of [`SlurmCli`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlurmCliConfig {
+    /// How SLURM's commands are reached.
+    pub access: Access,
+    /// Account and quality of service.
+    pub identity: Identity,
+    /// Directory in which clients see to it that a handle is submitted once. Made if missing; all clients of a cluster
+    /// name the same one, on a local disk.
+    pub state_dir: PathBuf,
+}
+
+/// A SLURM cluster, seen as one of its users.
+#[derive(Clone, Debug)]
+pub struct SlurmCli {
+    runner: Runner,
+    identity: Identity,
+    intents: Intents,
+    /// When slurmctld last had nothing to tell slurmdbd.
+    empty_at: Arc<Mutex<Option<Instant>>>,
+}
+
+impl SlurmCli {
+    /// Fails only if the directory cannot be made; whether the cluster answers is for [`Scheduler::health`] to say.
+    pub fn new(config: SlurmCliConfig) -> io::Result<Self> {
+        Ok(Self {
+            intents: Intents::open(&config.state_dir)?,
+            runner: Runner::new(config.access),
+            identity: config.identity,
+            empty_at: Arc::default(),
+        })
+    }
+
+    async fn run(&self, words: Vec<String>) -> Result<Said, Trouble> {
+        self.runner.run(&PLAIN, &words, b"").await
+    }
+
+    /// The output of a question that was answered.
+    async fn ask(&self, words: Vec<String>) -> Result<String, String> {
+        let program = words.first().cloned().unwrap_or_default();
+        let said = self.run(words).await.map_err(Trouble::text)?;
+        match said.ok {
+            true => Ok(said.out),
+            false => Err(format!("{program}: {}", said.complaint)),
+        }
+    }
+
+    /// slurmctld's records of this user.
+    async fn records(&self, filter: String) -> Result<Vec<Record>, String> {
+        let separator = parse::separator();
+        let mut words = strings(&["squeue", "--noheader", "--all", "--states=all"]);
+        words.push(format!("--user={}", self.runner.user()));
+        words.push(filter);
+        words.push(format!("--format={}", parse::queue_format(&separator)));
+        let said = self.run(words).await.map_err(Trouble::text)?;
+        match said.ok {
+            true => parse::records(&said.out, &separator).map_err(|e| format!("squeue: {e}")),
+            // slurmctld's answer to a question about one job that it does not know.
+            false if said.complaint.contains("Invalid job id specified") => Ok(Vec::new()),
+            false => Err(format!("squeue: {}", said.complaint)),
+        }
+    }
+
+    /// slurmdbd's rows of this user.
+    async fn rows(&self, filter: &[String]) -> Result<Vec<Row>, String> {
+        let separator = parse::separator();
+        let mut words = strings(&["sacct", "-X", "-D", "-P", "--noheader", "--noconvert"]);
+        words.push(format!("--user={}", self.runner.user()));
+        words.extend(filter.iter().cloned());
+        words.push(format!("--delimiter={separator}"));
+        words.push(format!("--format={}", parse::ROW_FORMAT));
+        let out = self.ask(words).await?;
+        parse::rows(&out, &separator).map_err(|e| format!("sacct: {e}"))
+    }
+
+    async fn diagnosis(&self) -> Result<parse::Diagnosis, String> {
+        let out = self.ask(strings(&["sdiag"])).await?;
+        parse::diagnosis(&out).ok_or_else(|| "sdiag: its answer is not understood".to_owned())
+    }
+
+    /// Whether slurmctld has told slurmdbd everything about jobs that it has forgotten since.
+    ///
+    /// On a busy cluster something always waits to be told. But a job that slurmctld does not know any more ended `MinJobAge`
+    /// ago (300 s unless configured otherwise), so it is enough that nothing waited a moment ago.
+    async fn drained(&self) -> Result<bool, String> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let empty_at = *self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
+            if empty_at.is_some_and(|at| at.elapsed() < DRAINED_FOR) {
+                return Ok(true);
+            }
+            let asked = Instant::now();
+            if self.diagnosis().await?.waiting == 0 {
+                let mut empty_at = self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
+                *empty_at = Some(asked);
+                return Ok(true);
+            }
+            if asked >= until {
+                return Ok(false);
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// What both daemons say of some jobs, in the order that [`judge`] wants.
+    async fn answers(&self, jobs: &[u32]) -> Result<(Vec<Record>, bool, Vec<Row>), String> {
+        let list = list(jobs);
+        let records = self.records(format!("--jobs={list}")).await?;
+        let drained = self.drained().await?;
+        let rows = self.rows(&[format!("--jobs={list}")]).await?;
+        Ok((records, drained, rows))
+    }
+
+    async fn search(&self, handle: &str) -> Lookup {
+        let answer = async {
+            let records = self.records(format!("--name={handle}")).await?;
+            let drained = self.drained().await?;
+            // Without a beginning `sacct` looks at today only.
+            let filter = [
+                format!("--name={handle}"),
+                "--starttime=1970-01-02".to_owned(),
+            ];
+            let rows = self.rows(&filter).await?;
+            Ok::<_, String>((records, drained, rows))
+        };
+        let (records, drained, rows) = match answer.await {
+            Ok(answers) => answers,
+            Err(reason) => return Lookup::Unknown(reason),
+        };
+        let found = judge::found(handle, &records, &rows);
+        if !found.is_empty() {
+            return Lookup::Found(found.iter().map(Into::into).collect());
+        }
+        match drained {
+            true => Lookup::Absent,
+            false => Lookup::Unknown(
+                "slurmctld has not told slurmdbd everything yet; look at slurmdbd".to_owned(),
+            ),
+        }
+    }
+
+    async fn sbatch(&self, request: &Request) -> Result<SlurmJobId, SubmitError> {
+        let words = sbatch_words(request);
+        let said = match self
+            .runner
+            .run(&[], &words, request.script.as_bytes())
+            .await
+        {
+            Ok(said) => said,
+            Err(Trouble::NotRun(reason)) => return Err(SubmitError::Unavailable(reason)),
+            Err(Trouble::Lost(reason)) => return Err(SubmitError::Unknown(reason)),
+        };
+        if !said.ok {
+            return Err(refusal::failure(&said.complaint));
+        }
+        // `123` or `123;cluster`.
+        let job = said
+            .out
+            .trim()
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .parse();
+        match job {
+            Ok(job) => Ok(SlurmJobId {
+                job,
+                handle: request.name.clone(),
+            }),
+            Err(_) => Err(SubmitError::Unknown(format!(
+                "sbatch gave {:?} instead of a job id",
+                said.out
+            ))),
+        }
+    }
+
+    /// Reads the script, and refuses what SLURM would only find out when the job starts.
+    async fn request(&self, spec: &SubmitSpec) -> Result<Request, SubmitError> {
+        spec.check().map_err(SubmitError::Refused)?;
+        let script = tokio::fs::read(&spec.script).await.map_err(|error| {
+            SubmitError::Refused(format!(
+                "script: {} cannot be read ({error})",
+                spec.script.display()
+            ))
+        })?;
+        // What is another user's cannot be seen from here.
+        if spec.identity.is_none() && !self.runner.is_remote() && !spec.work_dir.is_dir() {
+            return Err(SubmitError::Refused(format!(
+                "work_dir: {} is not a directory; make it first",
+                spec.work_dir.display()
+            )));
+        }
+        Request::new(spec, &self.identity, &script).map_err(SubmitError::Refused)
+    }
+}
+
+#[async_trait]
+impl Scheduler for SlurmCli {
+    async fn health(&self) -> Health {
+        let look = async {
+            let ping = self.ask(strings(&["scontrol", "ping"])).await?;
+            if !ping.contains("is UP") {
+                return Err(format!("slurmctld does not answer: {}", ping.trim()));
+            }
+            let clusters = ["sacctmgr", "-n", "-P", "show", "cluster", "format=cluster"];
+            if self.ask(strings(&clusters)).await?.trim().is_empty() {
+                return Err(
+                    "slurmdbd knows no cluster; add it with `sacctmgr add cluster`".to_owned(),
+                );
+            }
+            let theirs = self.diagnosis().await?.now;
+            let ours = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |d| d.as_secs());
+            match theirs.abs_diff(ours) {
+                skew if skew > MAX_SKEW_S => Err(format!(
+                    "the cluster's clock differs from this machine's by {skew} s; set both by NTP"
+                )),
+                _ => Ok(()),
+            }
+        };
+        match look.await {
+            Ok(()) => Health::Ok,
+            Err(reason) => Health::Unknown(reason),
+        }
+    }
+
+    async fn submit(&self, spec: &SubmitSpec) -> Result<SchedulerJobId, SubmitError> {
+        let request = self.request(spec).await?;
+        let here = |error: io::Error| {
+            SubmitError::Unavailable(format!("the scheduler's state directory: {error}"))
+        };
+        let mut intent = self.intents.take(&spec.handle).await.map_err(here)?;
+        match self.search(&spec.handle).await {
+            Lookup::Absent => {}
+            Lookup::Found(ids) => {
+                intent.end().map_err(here)?;
+                let first = ids.into_iter().next();
+                return first.ok_or_else(|| SubmitError::Unknown("found, but what?".to_owned()));
+            }
+            Lookup::Unknown(reason) => return Err(SubmitError::Unavailable(reason)),
+        }
+        if intent.may_be_on_its_way().map_err(here)? {
+            return Err(SubmitError::Unknown(ON_ITS_WAY.to_owned()));
+        }
+        intent.begin().map_err(here)?;
+        let answer = self.sbatch(&request).await;
+        if !matches!(answer, Err(SubmitError::Unknown(_))) {
+            // If this fails, nobody believes in its absence for a while.
+            let _ = intent.end();
+        }
+        answer.map(|id| (&id).into())
+    }
+
+    async fn find(&self, handle: &str) -> Lookup {
+        if !is_handle(handle) {
+            return Lookup::Absent;
+        }
+        // Asked before: a submission that ends in between is seen by slurmctld.
+        let on_its_way = self.intents.may_be_on_its_way(handle);
+        match (self.search(handle).await, on_its_way) {
+            (Lookup::Absent, Ok(true)) => Lookup::Unknown(ON_ITS_WAY.to_owned()),
+            (Lookup::Absent, Err(error)) => {
+                Lookup::Unknown(format!("the scheduler's state directory: {error}"))
+            }
+            (answer, _) => answer,
+        }
+    }
+
+    async fn status(&self, id: &SchedulerJobId) -> Status {
+        let mut all = self.statuses(std::slice::from_ref(id)).await;
+        all.pop()
+            .unwrap_or_else(|| Status::Unknown("no answer".to_owned()))
+    }
+
+    async fn statuses(&self, ids: &[SchedulerJobId]) -> Vec<Status> {
+        let mut all = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(IDS_AT_ONCE) {
+            let jobs: Vec<Result<SlurmJobId, String>> = ids.iter().map(TryInto::try_into).collect();
+            let known: Vec<&SlurmJobId> = jobs.iter().flatten().collect();
+            let asked = self.ask_statuses(&known).await;
+            let mut asked = asked.into_iter();
+            all.extend(jobs.iter().map(|job| {
+                match job {
+                    Ok(_) => asked
+                        .next()
+                        .unwrap_or_else(|| Status::Unknown("no answer".to_owned())),
+                    Err(reason) => Status::Unknown(reason.clone()),
+                }
+            }));
+        }
+        all
+    }
+
+    async fn cancel(&self, id: &SchedulerJobId) -> Result<(), QueryError> {
+        let job: SlurmJobId = id.try_into().map_err(QueryError::Unknown)?;
+        // First whose job it is: the number may be another's by now. `scancel` itself succeeds for any number.
+        match self.status(id).await {
+            Status::Ended(_) => return Ok(()),
+            Status::Absent => return Err(QueryError::Absent),
+            Status::Unknown(reason) => {
+                // A job that slurmctld has as over cannot be cancelled any more, whatever accounting lacks.
+                let records = self.records(format!("--jobs={}", job.job)).await;
+                let records = records.map_err(QueryError::Unknown)?;
+                return match judge::is_over(&job, &records) {
+                    true => Ok(()),
+                    false => Err(QueryError::Unknown(reason)),
+                };
+            }
+            Status::Queued | Status::Running { .. } => {}
+        }
+        let said = self
+            .run(vec!["scancel".to_owned(), job.job.to_string()])
+            .await
+            .map_err(|trouble| QueryError::Unknown(trouble.text()))?;
+        // It ended in between.
+        let over = ["already completing or completed", "Invalid job id"];
+        match said.ok || over.iter().any(|text| said.complaint.contains(text)) {
+            true => Ok(()),
+            false => Err(QueryError::Unknown(format!("scancel: {}", said.complaint))),
+        }
+    }
+
+    async fn attempts(&self, id: &SchedulerJobId) -> Result<Vec<Attempt>, QueryError> {
+        let job: SlurmJobId = id.try_into().map_err(QueryError::Unknown)?;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let (records, drained, rows) = self
+                .answers(&[job.job])
+                .await
+                .map_err(QueryError::Unknown)?;
+            let answers = Answers {
+                records: &records,
+                rows: &rows,
+                drained,
+            };
+            match judge::attempts(&job, &answers) {
+                Err(QueryError::Unknown(_)) if Instant::now() < until => {
+                    tokio::time::sleep(Duration::from_millis(250)).await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn forget(&self, id: &SchedulerJobId) -> Result<(), ForgetError> {
+        let job: SlurmJobId = id.try_into().map_err(ForgetError::Unknown)?;
+        match self.status(id).await {
+            Status::Queued | Status::Running { .. } => Err(ForgetError::StillActive),
+            Status::Unknown(reason) => Err(ForgetError::Unknown(reason)),
+            // Accounting stays: a cluster's own rules say for how long.
+            Status::Ended(_) | Status::Absent => self
+                .intents
+                .remove(&job.handle)
+                .map_err(|error| ForgetError::Unknown(error.to_string())),
+        }
+    }
+
+    async fn end_all(&self) -> Result<(), QueryError> {
+        let user = format!("--user={}", self.runner.user());
+        let left = self
+            .ask(strings(&[
+                "squeue",
+                "--noheader",
+                "--all",
+                "--format=%A",
+                &user,
+            ]))
+            .await
+            .map_err(QueryError::Unknown)?;
+        let left = left.lines().count();
+        if left == 0 {
+            return Ok(());
+        }
+        self.ask(strings(&["scancel", &user]))
+            .await
+            .map_err(QueryError::Unknown)?;
+        Err(QueryError::Unknown(format!(
+            "{left} jobs that are still there were asked to end"
+        )))
+    }
+}
+
+impl SlurmCli {
+    /// One `squeue` for all, and one `sacct` for those that it does not settle.
+    async fn ask_statuses(&self, jobs: &[&SlurmJobId]) -> Vec<Status> {
+        let unknown = |reason: &String| vec![Status::Unknown(reason.clone()); jobs.len()];
+        if jobs.is_empty() {
+            return Vec::new();
+        }
+        let numbers: Vec<u32> = jobs.iter().map(|job| job.job).collect();
+        let records = match self.records(format!("--jobs={}", list(&numbers))).await {
+            Ok(records) => records,
+            Err(reason) => return unknown(&reason),
+        };
+        let settled: Vec<Option<Status>> = jobs
+            .iter()
+            .map(|job| judge::status_by_records(job, &records))
+            .collect();
+        let open: Vec<u32> = jobs
+            .iter()
+            .zip(&settled)
+            .filter(|(_, settled)| settled.is_none())
+            .map(|(job, _)| job.job)
+            .collect();
+        let rest = match open.is_empty() {
+            true => Ok((true, Vec::new())),
+            false => self.accounting(&open).await,
+        };
+        jobs.iter()
+            .zip(settled)
+            .map(|(job, settled)| match (settled, &rest) {
+                (Some(status), _) => status,
+                (None, Err(reason)) => Status::Unknown(reason.clone()),
+                (None, Ok((drained, rows))) => {
+                    let answers = Answers {
+                        records: &records,
+                        rows,
+                        drained: *drained,
+                    };
+                    judge::status(job, &answers)
+                }
+            })
+            .collect()
+    }
+
+    async fn accounting(&self, jobs: &[u32]) -> Result<(bool, Vec<Row>), String> {
+        let drained = self.drained().await?;
+        let rows = self.rows(&[format!("--jobs={}", list(jobs))]).await?;
+        Ok((drained, rows))
+    }
+}
+
+const ON_ITS_WAY: &str =
+    "an earlier submission of this handle may still be on its way to slurmctld";
+
+fn strings(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn list(jobs: &[u32]) -> String {
+    let mut jobs = jobs.to_vec();
+    jobs.sort_unstable();
+    jobs.dedup();
+    let jobs: Vec<String> = jobs.iter().map(u32::to_string).collect();
+    jobs.join(",")
+}
+
+/// `sbatch` with the script on its standard input. Each option is one word: nothing is split, nothing is expanded.
+fn sbatch_words(request: &Request) -> Vec<String> {
+    let mut words = strings(&[
+        "sbatch",
+        "--parsable",
+        "--export=NIL",
+        "--propagate=NONE",
+        "--open-mode=append",
+        "--ignore-pbs",
+        "--cpus-per-task=1",
+    ]);
+    words.push(format!("--job-name={}", request.name));
+    words.push(format!("--comment={}", request.comment));
+    let optional = [
+        ("partition", &request.partition),
+        ("account", &request.identity.account),
+        ("qos", &request.identity.qos),
+        ("gres", &request.gres_per_node),
+        ("array", &request.array),
+        ("signal", &request.signal),
+    ];
+    for (option, value) in optional {
+        if let Some(value) = value {
+            words.push(format!("--{option}={value}"));
+        }
+    }
+    words.push(format!("--nodes={0}-{0}", request.nodes));
+    words.push(format!("--ntasks={}", request.tasks));
+    words.push(format!("--mem={}M", request.memory_per_node_mib));
+    words.push(format!("--time={}", request.minutes));
+    words.push(
+        if request.requeue {
+            "--requeue"
+        } else {
+            "--no-requeue"
+        }
+        .to_owned(),
+    );
+    words.push(format!("--chdir={}", request.work_dir));
+    words.push(format!("--output={}", request.stdout));
+    words.push(format!("--error={}", request.stderr));
+    words
+}

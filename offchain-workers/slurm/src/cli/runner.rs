@@ -1,0 +1,332 @@
+//! Runs one command on the cluster: here or over SSH, as the worker's user or another, always bounded.
+
+use std::{path::PathBuf, process::Stdio, sync::Arc, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    process::Command,
+    sync::Semaphore,
+};
+
+use crate::slurm::wrapper::quoted;
+
+/// Most that a command may print. Ten thousand jobs are 5 MB.
+const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
+/// Most of what a command complains about that is kept.
+const MAX_COMPLAINT: u64 = 16 * 1024;
+/// Commands at once.
+const AT_ONCE: usize = 8;
+/// What a command's own limit is exceeded by before its process is given up.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A machine on which SLURM's commands work, reached with OpenSSH. Its host key must be known beforehand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ssh {
+    /// Name or address.
+    pub host: String,
+    /// Port, usually 22.
+    pub port: u16,
+    /// User to log in as.
+    pub user: String,
+    /// File of the private key, without a passphrase.
+    pub key: PathBuf,
+    /// File in OpenSSH's `known_hosts` format with the host's key, and no other file is asked
+    /// (`ssh-keyscan HOST > FILE`, then compare the fingerprint with the administrator's).
+    pub known_hosts: PathBuf,
+    /// Directory of the worker's own for the sockets of shared connections.
+    pub control_dir: PathBuf,
+}
+
+/// How commands reach the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Over SSH; `None`: on this machine.
+    pub ssh: Option<Ssh>,
+    /// Unix user who owns the jobs. Everything is asked as this user, who sees his own jobs whatever the cluster hides.
+    pub user: String,
+    /// Whether `sudo -n -u USER` is needed to be that user. One line of sudoers allows it, for the worker's user `ve` and the
+    /// group `ve-jobs` of the pool: `ve ALL=(%ve-jobs) NOPASSWD: /usr/bin/env`.
+    pub sudo: bool,
+    /// SLURM's configuration, where it is not in its usual place.
+    pub slurm_conf: Option<PathBuf>,
+    /// Where SLURM's commands are.
+    pub path: String,
+    /// Longest that one command may take.
+    pub limit: Duration,
+}
+
+impl Access {
+    /// Commands on this machine, as this process's user.
+    pub fn here(user: impl Into<String>) -> Self {
+        Self {
+            ssh: None,
+            user: user.into(),
+            sudo: false,
+            slurm_conf: None,
+            path: "/usr/local/bin:/usr/bin:/bin".to_owned(),
+            limit: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What a command said before it ended by itself.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub ok: bool,
+    pub out: String,
+    pub complaint: String,
+}
+
+/// Why a command gave no answer.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// It was not begun.
+    NotRun(String),
+    /// It was begun; what it did is not known.
+    Lost(String),
+}
+
+impl Trouble {
+    pub fn text(self) -> String {
+        match self {
+            Self::NotRun(text) | Self::Lost(text) => text,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Runner {
+    access: Access,
+    turns: Arc<Semaphore>,
+}
+
+impl Runner {
+    pub fn new(access: Access) -> Self {
+        Self {
+            access,
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+        }
+    }
+
+    pub fn user(&self) -> &str {
+        &self.access.user
+    }
+
+    pub fn is_remote(&self) -> bool {
+        self.access.ssh.is_some()
+    }
+
+    /// Runs a program of SLURM's with nothing in its environment but what is given.
+    pub async fn run(
+        &self,
+        environment: &[(&str, &str)],
+        words: &[String],
+        input: &[u8],
+    ) -> Result<Said, Trouble> {
+        let Ok(_turn) = self.turns.acquire().await else {
+            return Err(Trouble::NotRun("the worker stops".to_owned()));
+        };
+        let program = words.first().map_or("", String::as_str);
+        let limit = self.access.limit;
+        let mut child = self
+            .command(environment, words)
+            .spawn()
+            .map_err(|error| Trouble::NotRun(format!("{program} could not be run: {error}")))?;
+        let talk = async {
+            let (stdin, stdout, stderr) =
+                (child.stdin.take(), child.stdout.take(), child.stderr.take());
+            let write = async {
+                if let Some(mut stdin) = stdin {
+                    // Whoever does not read it says why.
+                    let _ = stdin.write_all(input).await;
+                }
+            };
+            let (mut out, mut complaint) = (Vec::new(), Vec::new());
+            let read_out = async {
+                match stdout {
+                    Some(stdout) => stdout.take(MAX_OUTPUT + 1).read_to_end(&mut out).await,
+                    None => Ok(0),
+                }
+            };
+            let read_complaint = async {
+                let Some(mut stderr) = stderr else { return };
+                let _ = (&mut stderr)
+                    .take(MAX_COMPLAINT)
+                    .read_to_end(&mut complaint)
+                    .await;
+                let _ = tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await;
+            };
+            let ((), read, ()) = tokio::join!(write, read_out, read_complaint);
+            let status = match read {
+                Ok(count) if count as u64 > MAX_OUTPUT => None,
+                Ok(_) => child.wait().await.ok(),
+                Err(_) => None,
+            };
+            (status, out, complaint)
+        };
+        let lost = |why: &str| Trouble::Lost(format!("{program} {why}"));
+        let (status, out, complaint) = tokio::time::timeout(limit.saturating_add(GRACE), talk)
+            .await
+            .map_err(|_| lost(&format!("did not end within {} s", limit.as_secs())))?;
+        let status = status.ok_or_else(|| lost("said more than anybody can read"))?;
+        let complaint = String::from_utf8_lossy(&complaint).trim().to_owned();
+        match status.code() {
+            // `timeout` dies of the signal that it sends.
+            None | Some(137) => Err(lost(&format!("did not end within {} s", limit.as_secs()))),
+            Some(255) if self.is_remote() => Err(not_connected(complaint)),
+            Some(126 | 127) => Err(Trouble::NotRun(complaint)),
+            Some(1) if complaint.starts_with("sudo: ") => Err(Trouble::NotRun(complaint)),
+            Some(code) => Ok(Said {
+                ok: code == 0,
+                // Names and comments that are no UTF-8 are not ours.
+                out: String::from_utf8_lossy(&out).into_owned(),
+                complaint,
+            }),
+        }
+    }
+
+    fn command(&self, environment: &[(&str, &str)], words: &[String]) -> Command {
+        let argv = self.argv(environment, words);
+        let mut command = Command::new(argv.first().map_or("", String::as_str));
+        command
+            .args(argv.iter().skip(1))
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// `[ssh … HOST] [sudo -n -u USER --] env -i NAME=VALUE… timeout SECONDS PROGRAM ARGUMENT…`
+    fn argv(&self, environment: &[(&str, &str)], words: &[String]) -> Vec<String> {
+        let access = &self.access;
+        let mut argv: Vec<String> = Vec::new();
+        if access.sudo {
+            argv.extend(["sudo", "-n", "-u", access.user.as_str(), "--"].map(str::to_owned));
+        }
+        argv.extend(["/usr/bin/env".to_owned(), "-i".to_owned()]);
+        argv.push(format!("PATH={}", access.path));
+        argv.push("LC_ALL=C".to_owned());
+        if let Some(conf) = &access.slurm_conf {
+            argv.push(format!("SLURM_CONF={}", conf.display()));
+        }
+        argv.extend(environment.iter().map(|(k, v)| format!("{k}={v}")));
+        argv.extend(["timeout", "-s", "KILL"].map(str::to_owned));
+        argv.push(access.limit.as_secs().max(1).to_string());
+        argv.extend(words.iter().cloned());
+        let Some(ssh) = &access.ssh else {
+            return argv;
+        };
+        let remote: Vec<String> = argv.iter().map(|word| quoted(word)).collect();
+        let mut argv = vec!["ssh".to_owned(), "-F".to_owned(), "/dev/null".to_owned()];
+        for option in [
+            "BatchMode=yes".to_owned(),
+            "StrictHostKeyChecking=yes".to_owned(),
+            format!("UserKnownHostsFile={}", ssh.known_hosts.display()),
+            "GlobalKnownHostsFile=/dev/null".to_owned(),
+            "IdentitiesOnly=yes".to_owned(),
+            format!("IdentityFile={}", ssh.key.display()),
+            "PasswordAuthentication=no".to_owned(),
+            "ForwardAgent=no".to_owned(),
+            "ClearAllForwardings=yes".to_owned(),
+            "ConnectTimeout=10".to_owned(),
+            "ServerAliveInterval=5".to_owned(),
+            "ServerAliveCountMax=3".to_owned(),
+            "ControlMaster=auto".to_owned(),
+            format!("ControlPath={}/%C", ssh.control_dir.display()),
+            "ControlPersist=60".to_owned(),
+        ] {
+            argv.extend(["-o".to_owned(), option]);
+        }
+        argv.extend(["-p".to_owned(), ssh.port.to_string()]);
+        argv.extend(["-l".to_owned(), ssh.user.clone()]);
+        argv.extend(["-T".to_owned(), "--".to_owned(), ssh.host.clone()]);
+        argv.push(remote.join(" "));
+        argv
+    }
+}
+
+/// What OpenSSH says before it has run anything. Everything else may come after.
+fn not_connected(complaint: String) -> Trouble {
+    let before = [
+        "Could not resolve hostname",
+        "connect to host",
+        "Host key verification failed",
+        "Permission denied (",
+        "kex_exchange_identification",
+        "no such identity",
+    ];
+    if before.iter().any(|text| complaint.contains(text)) {
+        Trouble::NotRun(format!("the cluster is not reached over SSH: {complaint}"))
+    } else {
+        Trouble::Lost(format!(
+            "the connection to the cluster was lost: {complaint}"
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    #[tokio::test]
+    async fn command_should_say_what_it_did_when_it_ends() {
+        let runner = Runner::new(Access::here("nobody"));
+        let said = runner
+            .run(
+                &[("A", "b c")],
+                &words(&["sh", "-c", "cat; env | sort; echo bad >&2; exit 3"]),
+                b"in\n",
+            )
+            .await
+            .unwrap();
+        assert!(!said.ok);
+        assert!(
+            said.out.starts_with("in\nA=b c\nLC_ALL=C\n"),
+            "{}",
+            said.out
+        );
+        assert_eq!(said.complaint, "bad");
+    }
+
+    #[tokio::test]
+    async fn command_should_be_lost_when_it_does_not_end() {
+        let mut access = Access::here("nobody");
+        access.limit = Duration::from_secs(1);
+        let runner = Runner::new(access);
+        let lost = runner.run(&[], &words(&["sleep", "60"]), b"").await;
+        assert!(matches!(lost, Err(Trouble::Lost(_))), "{lost:?}");
+        let none = runner.run(&[], &words(&["ve-no-such-program"]), b"").await;
+        assert!(matches!(none, Err(Trouble::NotRun(_))), "{none:?}");
+    }
+
+    #[test]
+    fn remote_command_should_be_one_quoted_line_when_it_goes_over_ssh() {
+        let mut access = Access::here("ve-job-1");
+        access.sudo = true;
+        access.ssh = Some(Ssh {
+            host: "login".into(),
+            port: 22,
+            user: "ve".into(),
+            key: "/k".into(),
+            known_hosts: "/h".into(),
+            control_dir: "/c".into(),
+        });
+        let argv = Runner::new(access).argv(&[], &words(&["squeue", "--name=a'; rm -rf /"]));
+        let line = argv.last().unwrap();
+        assert!(line.starts_with("'sudo' '-n' '-u' 've-job-1' '--' '/usr/bin/env' '-i'"));
+        assert!(
+            line.ends_with(r"'squeue' '--name=a'\''; rm -rf /'"),
+            "{line}"
+        );
+        assert!(argv.contains(&"StrictHostKeyChecking=yes".to_owned()));
+        assert!(argv.contains(&"GlobalKnownHostsFile=/dev/null".to_owned()));
+    }
+}

@@ -1,0 +1,23 @@
+//! What the two SLURM schedulers share: what a submission becomes, and what SLURM's answers mean.
+//!
+//! Nothing here talks to a cluster. [`Request`] is a [`crate::SubmitSpec`] in SLURM's terms, with the batch script that
+//! [`wrapper`] makes. [`Record`]s (slurmctld) and [`Row`]s (slurmdbd) are SLURM's answers whatever brought them;
+//! [`judge`] makes a [`crate::Status`] and [`crate::Attempt`]s out of them.
+
+mod identity;
+mod job_id;
+pub mod judge;
+mod request;
+mod rows;
+mod tag;
+mod tasks;
+pub mod tres;
+pub mod words;
+pub mod wrapper;
+
+pub use identity::Identity;
+pub use job_id::SlurmJobId;
+pub use request::Request;
+pub use rows::{Record, Row};
+pub use tag::Tag;
+pub use tasks::TaskSet;

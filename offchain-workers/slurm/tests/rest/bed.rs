@@ -1,0 +1,188 @@
+//! Clients of a cluster, and a place that its nodes see.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::{
+        atomic::{AtomicU32, Ordering},
+        Arc,
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use async_trait::async_trait;
+use tempfile::TempDir;
+use ve_slurm::{
+    conformance::Bed,
+    rest::{Endpoint, RestConfig, SlurmRest, TokenSource},
+    EndState, Scheduler, SchedulerJobId,
+};
+
+use crate::cluster::Cluster;
+
+pub struct RestBed {
+    counter: AtomicU32,
+    pub config: RestConfig,
+    partition: String,
+    cluster: Option<Cluster>,
+    state: TempDir,
+    // Last: the cluster is in it.
+    shared: TempDir,
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The user of this process.
+fn me() -> String {
+    let user = nix::unistd::User::from_uid(nix::unistd::getuid());
+    user.ok().flatten().expect("this user has a name").name
+}
+
+impl RestBed {
+    /// The cluster that the environment names, or one of its own.
+    pub fn given_or_own() -> Self {
+        match variable("VE_SLURM_REST") {
+            None => Self::own(),
+            Some(url) => {
+                let needed = |name: &str| {
+                    variable(name).unwrap_or_else(|| panic!("{name} is needed with VE_SLURM_REST"))
+                };
+                let key = needed("VE_SLURM_JWT_KEY").into();
+                let (cluster, user) = (needed("VE_SLURM_CLUSTER"), needed("VE_SLURM_USER"));
+                Self::with(shared_directory(), None, url, key, &cluster, &user)
+            }
+        }
+    }
+
+    /// `None` if the environment names a cluster: its daemons are not the test's to stop.
+    pub fn own_unless_given() -> Option<Self> {
+        if variable("VE_SLURM_REST").is_some() {
+            eprintln!("left out: it stops daemons, and VE_SLURM_REST names a cluster");
+            return None;
+        }
+        Some(Self::own())
+    }
+
+    fn own() -> Self {
+        let shared = shared_directory();
+        let cluster = Cluster::start(shared.path());
+        let (url, key) = (cluster.rest(), cluster.key());
+        let user = if me() == "root" {
+            "ve-job-1".to_owned()
+        } else {
+            me()
+        };
+        Self::with(shared, Some(cluster), url, key, "vetest", &user)
+    }
+
+    fn with(
+        shared: TempDir,
+        own: Option<Cluster>,
+        url: String,
+        key: PathBuf,
+        cluster: &str,
+        user: &str,
+    ) -> Self {
+        let state = TempDir::new().expect("state directory");
+        let tokens = TokenSource::Key {
+            file: key,
+            lifetime: Duration::from_secs(300),
+        };
+        let config = RestConfig::new(Endpoint::Url(url), tokens, cluster, user, state.path());
+        Self {
+            counter: AtomicU32::new(0),
+            config,
+            partition: variable("VE_SLURM_PARTITION").unwrap_or_else(|| "main".to_owned()),
+            cluster: own,
+            state,
+            shared,
+        }
+    }
+
+    pub fn cluster(&self) -> &Cluster {
+        self.cluster.as_ref().expect("a cluster of the test's own")
+    }
+
+    pub fn rest(&self) -> SlurmRest {
+        SlurmRest::new(self.config.clone()).expect("configured")
+    }
+
+    pub fn rest_with(&self, tokens: TokenSource) -> SlurmRest {
+        let config = RestConfig {
+            tokens,
+            ..self.config.clone()
+        };
+        SlurmRest::new(config).expect("configured")
+    }
+
+    /// A file of the test's own, for a token or a key.
+    pub fn secret(&self, name: &str, content: &[u8]) -> PathBuf {
+        let path = self.state.path().join(name);
+        fs::write(&path, content).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("private");
+        path
+    }
+}
+
+/// A directory in which everybody may write: jobs run as somebody else.
+fn shared_directory() -> TempDir {
+    nix::sys::stat::umask(nix::sys::stat::Mode::empty());
+    let place = variable("VE_SLURM_DIR").unwrap_or_else(|| "/tmp".to_owned());
+    let shared = TempDir::with_prefix_in("ve-rest-", Path::new(&place)).expect("shared directory");
+    fs::set_permissions(shared.path(), fs::Permissions::from_mode(0o755)).expect("open to all");
+    shared
+}
+
+#[async_trait]
+impl Bed for RestBed {
+    async fn client(&self) -> Arc<dyn Scheduler> {
+        Arc::new(self.rest())
+    }
+
+    fn shared_dir(&self) -> PathBuf {
+        self.shared.path().to_owned()
+    }
+
+    fn fresh_handle(&self) -> String {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .expect("after 1970");
+        let number = self.counter.fetch_add(1, Ordering::Relaxed);
+        // A cluster that was given knows the handles of earlier runs.
+        format!("ve-{:x}-{number}", now.as_nanos())
+    }
+
+    fn unknown_id(&self) -> SchedulerJobId {
+        SchedulerJobId("60000000:ve-never-1".into())
+    }
+
+    fn partition(&self) -> Option<String> {
+        Some(self.partition.clone())
+    }
+
+    fn shortest_limit(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_secs(120)
+    }
+
+    fn forgets_accounting(&self) -> bool {
+        false
+    }
+
+    fn warned(&self) -> (Duration, Duration) {
+        (Duration::from_secs(60), Duration::from_secs(15))
+    }
+
+    fn memory_end(&self) -> EndState {
+        match variable("VE_SLURM_OOM") {
+            Some(_) => EndState::OutOfMemory,
+            None => EndState::Failed { exit_code: 137 },
+        }
+    }
+}
