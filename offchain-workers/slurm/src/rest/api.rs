@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use reqwest::Method;
@@ -16,6 +17,10 @@ use super::{
     version::{negotiate, Version},
 };
 use crate::slurm::Request;
+
+/// How long to wait for slurmctld to hand what it knows to slurmdbd, and how often to look.
+const DRAINING: Duration = Duration::from_secs(3);
+const DRAINING_POLL: Duration = Duration::from_millis(50);
 
 /// Why a question has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -221,15 +226,20 @@ impl Api {
     }
 
     /// Whether slurmdbd has all that slurmctld knew when this was asked; the error says what is missing. Only after this
-    /// does a job's absence from accounting mean anything.
+    /// does a job's absence from accounting mean anything. Waits a little: on a busy cluster something is always under way.
     pub async fn accounting_is_complete(&self) -> Result<(), Trouble> {
-        let waiting = self.accounting_queue().await?;
-        if waiting > 0 {
-            return Err(Trouble::Said(format!(
-                "slurmctld has {waiting} messages that slurmdbd has not taken yet; see that slurmdbd runs"
-            )));
+        let until = Instant::now() + DRAINING;
+        loop {
+            match self.accounting_queue().await? {
+                0 => return self.accounting_is_connected().await,
+                waiting if Instant::now() >= until => {
+                    return Err(Trouble::Said(format!(
+                        "slurmctld has {waiting} messages that slurmdbd has not taken yet; see that slurmdbd runs"
+                    )))
+                }
+                _ => tokio::time::sleep(DRAINING_POLL).await,
+            }
         }
-        self.accounting_is_connected().await
     }
 
     async fn accounting_queue(&self) -> Result<u64, Trouble> {
