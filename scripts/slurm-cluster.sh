@@ -66,7 +66,7 @@ wait_for() {
   shift 2
   until "$@" >/dev/null 2>&1; do
     if [ $SECONDS -ge $end ]; then
-      say "error: $what is not ready; see $log"
+      say "error: gave up waiting for $what; see $log"
       return 1
     fi
     sleep 0.1
@@ -305,7 +305,7 @@ stop() {
   if alive "$1"; then
     pid=$(pid_of "$1")
     kill "-${2:-TERM}" "$pid" 2>/dev/null || true
-    wait_for 20 "$1 to stop" bash -c "! kill -0 $pid" || kill -KILL "$pid" 2>/dev/null || true
+    wait_for 20 "the end of $1" bash -c "! kill -0 $pid" || kill -KILL "$pid" 2>/dev/null || true
   fi
   rm -f "$run/$1.pid"
 }

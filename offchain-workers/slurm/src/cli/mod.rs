@@ -213,7 +213,7 @@ impl SlurmCli {
             .split(';')
             .next()
             .unwrap_or_default()
-            .parse();
+            .parse::<u32>();
         match job {
             Ok(job) => Ok(SlurmJobId {
                 job,

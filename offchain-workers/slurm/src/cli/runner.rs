@@ -175,7 +175,7 @@ impl Runner {
             None | Some(137) => Err(lost(&format!("did not end within {} s", limit.as_secs()))),
             Some(255) if self.is_remote() => Err(not_connected(complaint)),
             Some(126 | 127) => Err(Trouble::NotRun(complaint)),
-            Some(1) if complaint.starts_with("sudo: ") => Err(Trouble::NotRun(complaint)),
+            Some(1) if only_sudo(&complaint) => Err(Trouble::NotRun(complaint)),
             Some(code) => Ok(Said {
                 ok: code == 0,
                 // Names and comments that are no UTF-8 are not ours.
@@ -247,6 +247,11 @@ impl Runner {
         argv.push(remote.join(" "));
         argv
     }
+}
+
+/// Whether nobody but sudo complained: then nothing was run.
+fn only_sudo(complaint: &str) -> bool {
+    !complaint.is_empty() && complaint.lines().all(|line| line.starts_with("sudo: "))
 }
 
 /// What OpenSSH says before it has run anything. Everything else may come after.

@@ -67,6 +67,8 @@ pub fn script(spec: &SubmitSpec, content: &[u8]) -> Result<String, String> {
     text.push_str(
         "for ve_name in $(compgen -e); do\n\
          \x20 case $ve_name in\n\
+         \x20   # How this was submitted is no wish of the script's own `srun`.\n\
+         \x20   SLURM_EXPORT_ENV | SLURM_GET_USER_ENV | SLURM_OPEN_MODE) unset -v \"$ve_name\" ;;\n\
          \x20   SLURM_* | CUDA_VISIBLE_DEVICES | ROCR_VISIBLE_DEVICES | ZE_AFFINITY_MASK | GPU_DEVICE_ORDINAL) ;;\n\
          \x20   *) unset -v \"$ve_name\" ;;\n\
          \x20 esac\n\
@@ -243,13 +245,17 @@ pub(super) mod tests {
             ("GREETING".to_owned(), "a 'b'\n$c `d`".to_owned()),
         ]);
         spec.max_file_bytes = Some(10_000);
-        let body = b"#!/bin/bash -e\necho \"$GREETING\"; echo ${LEAK-clean} $VE_ATTEMPT $VE_TASK $VE_RUN; ulimit -f\nVE_END\n";
+        let body = b"#!/bin/bash -e\necho \"$GREETING\"; echo ${LEAK-clean} ${SLURM_EXPORT_ENV-free} $VE_ATTEMPT $VE_TASK $VE_RUN; ulimit -f\nVE_END\n";
         let body = &body[..body.len() - 7];
         let text = run(
             &script(&spec, body).unwrap(),
-            &[("SLURM_RESTART_COUNT", "2"), ("SLURM_ARRAY_TASK_ID", "4")],
+            &[
+                ("SLURM_RESTART_COUNT", "2"),
+                ("SLURM_ARRAY_TASK_ID", "4"),
+                ("SLURM_EXPORT_ENV", "NIL"),
+            ],
         );
-        assert_eq!(text, "a 'b'\n$c `d`\nclean 3 4 c-5\n9\n");
+        assert_eq!(text, "a 'b'\n$c `d`\nclean free 3 4 c-5\n9\n");
     }
 
     #[test]

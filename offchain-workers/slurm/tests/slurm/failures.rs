@@ -275,7 +275,7 @@ impl Run {
         let spec = self.bed.job(WAIT);
         let other = self.bed.job("exit 0");
         let id = self.up(&spec).await;
-        self.bed.cluster.daemon("kill", "slurmctld");
+        self.bed.cluster.daemon("stop", "slurmctld");
         let (status, found, submitted, cancelled, rows) = tokio::join!(
             self.cli.status(&id),
             self.cli.find(&spec.handle),
