@@ -8,7 +8,9 @@ use nix::{
     fcntl::{openat, OFlag},
     sys::stat::Mode,
 };
+use serde::{Deserialize, Serialize};
 use std::{
+    borrow::Cow,
     fs::File,
     io,
     os::{
@@ -29,7 +31,7 @@ pub struct Beneath {
 }
 
 /// A regular file that a walk found.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Entry {
     /// Path relative to the directory, components separated by `/`.
     pub path: String,
@@ -38,12 +40,12 @@ pub struct Entry {
 }
 
 /// What a walk found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Walk {
     /// Regular files, sorted by path.
     pub files: Vec<Entry>,
     /// What was left out and why, for the customer.
-    pub skipped: Vec<(String, &'static str)>,
+    pub skipped: Vec<(String, Cow<'static, str>)>,
 }
 
 fn refused(why: &str) -> io::Error {
@@ -124,40 +126,41 @@ fn list(
     for entry in std::fs::read_dir(format!("/proc/self/fd/{}", directory.as_raw_fd()))? {
         let entry = entry?;
         if *left == 0 {
-            walk.skipped.push((prefix.to_owned(), "too many files"));
+            walk.skipped
+                .push((prefix.to_owned(), "too many files".into()));
             return Ok(());
         }
         *left -= 1;
         let name = entry.file_name();
         let Ok(name) = name.into_string() else {
             let shown = format!("{prefix}{}", entry.file_name().to_string_lossy());
-            walk.skipped.push((shown, "the name is not UTF-8"));
+            walk.skipped.push((shown, "the name is not UTF-8".into()));
             continue;
         };
         let path = format!("{prefix}{name}");
         // Whoever goes on writing there may take away again what was just listed.
         let Ok(kind) = entry.file_type() else {
-            walk.skipped.push((path, "the file cannot be read"));
+            walk.skipped.push((path, "the file cannot be read".into()));
             continue;
         };
         if kind.is_dir() {
             match depth < MAX_DEPTH {
                 true => inner.push(name),
-                false => walk.skipped.push((path, "too deep")),
+                false => walk.skipped.push((path, "too deep".into())),
             }
         } else if kind.is_file() {
             match entry.metadata() {
-                Ok(data) if data.nlink() != 1 => {
-                    walk.skipped.push((path, "the file has more than one name"))
-                }
+                Ok(data) if data.nlink() != 1 => walk
+                    .skipped
+                    .push((path, "the file has more than one name".into())),
                 Ok(data) => walk.files.push(Entry {
                     path,
                     length: data.len(),
                 }),
-                Err(_) => walk.skipped.push((path, "the file cannot be read")),
+                Err(_) => walk.skipped.push((path, "the file cannot be read".into())),
             }
         } else {
-            walk.skipped.push((path, "not a regular file"));
+            walk.skipped.push((path, "not a regular file".into()));
         }
     }
     for name in inner {
@@ -173,7 +176,8 @@ fn list(
             Err(error) => Err(error.into()),
         };
         if listed.is_err() {
-            walk.skipped.push((path, "the directory cannot be read"));
+            walk.skipped
+                .push((path, "the directory cannot be read".into()));
         }
     }
     Ok(())

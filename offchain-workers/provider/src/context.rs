@@ -3,7 +3,9 @@
 use crate::{
     archive::Artifacts,
     failpoints::Observer,
+    files::{AsMember, Direct, JobFiles},
     health::Health,
+    identities::Identities,
     library::Library,
     local::{LocalJob, Submission},
     metrics::Metrics,
@@ -14,9 +16,10 @@ use crate::{
     view::{ChainJob, ChainView, Snapshot},
     watch::observe,
 };
-use std::{path::PathBuf, sync::Arc};
+use sp_core::crypto::AccountId32;
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 use ve_envelope::{Binding, PublicKey, Sealer, SecretKey, MAX_RECIPIENTS};
-use ve_slurm::{Lookup, QueryError, SchedulerJobId, Status};
+use ve_slurm::{identity::Identity, Lookup, QueryError, Scheduler, SchedulerJobId, Status};
 use virtengine_primitives::{hpc::JobState, AgreementId, ClusterId, Moment};
 
 /// Unix milliseconds by the machine's clock.
@@ -33,6 +36,8 @@ pub struct Context {
     pub chain: Arc<dyn ChainView>,
     /// The worker's records.
     pub records: Records,
+    /// Who has which identity, of each cluster that has a pool.
+    pub identities: HashMap<ClusterId, Identities>,
     /// Sealed bodies.
     pub artifacts: Artifacts,
     /// Templates that can be run.
@@ -49,24 +54,59 @@ pub struct Context {
     pub observer: Observer,
 }
 
-/// Where the files of a job lie.
-pub struct Paths {
-    /// The job's own directory below the cluster's work directory; private.
+/// Where the files of a job lie, and how they are reached.
+#[derive(Clone)]
+pub struct Place {
+    /// As whom the job runs; `None`: as the worker's own user.
+    pub identity: Option<Identity>,
+    /// The job's files.
+    pub files: Arc<dyn JobFiles>,
+    /// The job's own directory; private.
     pub home: PathBuf,
-    /// Where the script runs: inputs before, outputs after.
-    pub work: PathBuf,
-    /// Which of the files are outputs.
-    pub outputs: PathBuf,
-    /// Logs, one a task.
-    pub logs: PathBuf,
-    /// The sealed result while it is being made.
-    pub sealed: PathBuf,
+    /// What the worker keeps of the job; private. The same as `home` if the job runs as the worker's own user.
+    pub own: PathBuf,
 }
 
-impl Paths {
+impl Place {
+    /// Where the script runs, below [`Self::home`]: inputs before, outputs after.
+    pub const WORK: &str = "work";
+    /// Logs, one a task, below [`Self::home`].
+    pub const LOGS: &str = "logs";
+
+    /// Where the script runs.
+    pub fn work(&self) -> PathBuf {
+        self.home.join(Self::WORK)
+    }
+
     /// File that the log of an array task goes to.
     pub fn log(&self, task: u32) -> PathBuf {
-        self.logs.join(format!("{task}.log"))
+        self.home.join(Self::LOGS).join(format!("{task}.log"))
+    }
+
+    /// Which of the files are outputs.
+    pub fn outputs(&self) -> PathBuf {
+        self.own.join("outputs.json")
+    }
+
+    /// The script that the scheduler is handed.
+    pub fn script(&self) -> PathBuf {
+        self.own.join("script.sh")
+    }
+
+    /// The sealed result while it is being made.
+    pub fn sealed(&self) -> PathBuf {
+        self.own.join("sealed")
+    }
+
+    /// Does something with the job's files, away from what must not wait.
+    pub(crate) async fn with_files<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn JobFiles) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T, StepError> {
+        let files = self.files.clone();
+        let done = tokio::task::spawn_blocking(move || work(&*files)).await;
+        done.map_err(StepError::unanswered(Outside::Disk))?
+            .map_err(StepError::unanswered(Outside::Disk))
     }
 }
 
@@ -93,7 +133,9 @@ impl Context {
     /// Tells the observer where a job is.
     pub(crate) fn passed(&self, place: &'static str) {
         debug_assert!(
-            crate::failpoints::NAMES.contains(&place),
+            [crate::failpoints::NAMES, crate::failpoints::WITH_POOL]
+                .iter()
+                .any(|names| names.contains(&place)),
             "{place} is not in the list"
         );
         (self.observer)(place);
@@ -110,15 +152,49 @@ impl Context {
     }
 
     /// Where the files of a job lie.
-    pub fn paths(&self, cluster: &ClusterSettings, id: AgreementId) -> Paths {
-        let home = cluster.work_dir.join(self.handle(id));
-        Paths {
-            work: home.join("work"),
-            outputs: home.join("outputs.json"),
-            logs: home.join("logs"),
-            sealed: home.join("sealed"),
-            home,
+    ///
+    /// Where the cluster has a pool of identities, the job's is leased if it has none yet.
+    pub(crate) async fn place(
+        &self,
+        cluster: &ClusterSettings,
+        local: &mut LocalJob,
+        customer: &AccountId32,
+    ) -> Result<Place, StepError> {
+        if let (Some(identities), None) = (self.identities.get(&cluster.id), &local.identity) {
+            let member = identities.lease(customer, local.agreement, false).await?;
+            local.identity = Some(member.user);
+            self.records.put(local).await?;
+            self.passed("identity-leased");
         }
+        self.known_place(cluster, local)
+    }
+
+    /// Where the files of a job lie that has what it needs.
+    pub(crate) fn known_place(
+        &self,
+        cluster: &ClusterSettings,
+        local: &LocalJob,
+    ) -> Result<Place, StepError> {
+        let handle = self.handle(local.agreement);
+        let own = cluster.work_dir.join(&handle);
+        let (Some(settings), Some(user)) = (cluster.pool(), &local.identity) else {
+            return Ok(Place {
+                identity: None,
+                files: Arc::new(Direct::new(&own)),
+                home: own.clone(),
+                own,
+            });
+        };
+        let member = cluster.member(settings, user);
+        let member = member.map_err(StepError::unanswered(Outside::Disk))?;
+        let home = settings.pool.home(&member).join(&handle);
+        let files = AsMember::new(settings.agent.clone(), member.clone(), home.clone());
+        Ok(Place {
+            identity: Some(member),
+            files: Arc::new(files),
+            home,
+            own,
+        })
     }
 
     /// The scheduler's name for a job: from the record, or looked up by handle.
@@ -130,7 +206,10 @@ impl Context {
         if let Some(known) = &local.scheduler_job {
             return Ok(Some(known.clone()));
         }
-        match cluster.scheduler.find(&self.handle(local.agreement)).await {
+        let Some(scheduler) = cluster.scheduler(local.identity.as_deref())? else {
+            return Ok(None);
+        };
+        match scheduler.find(&self.handle(local.agreement)).await {
             Lookup::Absent => Ok(None),
             Lookup::Unknown(reason) => Err(StepError::Unanswered {
                 outside: Outside::Scheduler,
@@ -159,11 +238,13 @@ impl Context {
         let Some(cluster) = self.settings.cluster(cluster) else {
             return InScheduler::Unknown;
         };
-        match self.find(cluster, local).await {
-            Ok(Some(id)) => {
-                let status = cluster.scheduler.status(&id).await;
+        let found = self.find(cluster, local).await;
+        let known = found.and_then(|id| Ok(id.zip(cluster.scheduler(local.identity.as_deref())?)));
+        match known {
+            Ok(Some((id, scheduler))) => {
+                let status = scheduler.status(&id).await;
                 let submitted = local.submission == Submission::Done;
-                self.understand(cluster, &id, submitted, started_at, status)
+                self.understand(&*scheduler, &id, submitted, started_at, status)
                     .await
             }
             Ok(None) => InScheduler::Absent,
@@ -179,7 +260,7 @@ impl Context {
     /// What a status means. `submitted`: the hand-over is on record.
     pub(crate) async fn understand(
         &self,
-        cluster: &ClusterSettings,
+        scheduler: &dyn Scheduler,
         id: &SchedulerJobId,
         submitted: bool,
         started_at: Option<Moment>,
@@ -193,7 +274,7 @@ impl Context {
             }
             // The chain is told when the first attempt began, which may not be the present one.
             running_or_ended @ (Status::Running { .. } | Status::Ended(_)) => {
-                match cluster.scheduler.attempts(id).await {
+                match scheduler.attempts(id).await {
                     Ok(rows) => {
                         let first = rows.iter().filter_map(|row| row.started).min();
                         match running_or_ended {
@@ -224,7 +305,7 @@ impl Context {
     pub(crate) async fn keys_of(
         &self,
         snapshot: &dyn Snapshot,
-        who: &sp_core::crypto::AccountId32,
+        who: &AccountId32,
     ) -> Result<Vec<PublicKey>, StepError> {
         let keys = snapshot
             .keys(who)

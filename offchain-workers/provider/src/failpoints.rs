@@ -48,10 +48,16 @@ pub const NAMES: &[&str] = &[
     "clean-directory-gone",
 ];
 
+/// Those that only a job on a cluster with a pool of identities passes.
+pub const WITH_POOL: &[&str] = &["identity-leased", "identity-released"];
+
 /// An observer that aborts the process (no unwinding, no destructors, as a power cut would) on the `nth` passage of a
 /// place, 1 being the first. `None` for an unknown name. For tests.
 pub fn dying_at(name: &str, nth: u32) -> Option<Observer> {
-    let wanted = *NAMES.iter().find(|known| **known == name)?;
+    let wanted = *NAMES
+        .iter()
+        .chain(WITH_POOL)
+        .find(|known| **known == name)?;
     let left = std::sync::atomic::AtomicU32::new(nth.max(1));
     Some(Arc::new(move |place| {
         if place == wanted && left.fetch_sub(1, std::sync::atomic::Ordering::SeqCst) == 1 {
@@ -66,8 +72,8 @@ mod tests {
 
     #[test]
     fn names_should_be_distinct() {
-        let distinct: std::collections::BTreeSet<_> = NAMES.iter().collect();
-        assert_eq!(distinct.len(), NAMES.len());
+        let distinct: std::collections::BTreeSet<_> = NAMES.iter().chain(WITH_POOL).collect();
+        assert_eq!(distinct.len(), NAMES.len() + WITH_POOL.len());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use ve_envelope::ContentKey;
 use ve_templates::{
     render_script, JobContext, JobPayload, OutputSpec, Outputs, Problems, RenderedJob, INPUT_DIR,
 };
-use virtengine_primitives::hpc::{JobRequest, Workload};
+use virtengine_primitives::hpc::{JobRequest, Resources, Workload};
 
 /// Most bytes of all outputs of a customer's own script, which has no template to say it.
 const SCRIPT_OUTPUT_BYTES: u64 = 1 << 30;
@@ -74,6 +74,23 @@ impl Library {
     /// Number of templates.
     pub fn count(&self) -> usize {
         self.0.iter().count()
+    }
+
+    /// What each template needs at least, by its name.
+    pub fn least(&self) -> impl Iterator<Item = (&str, Resources)> {
+        self.0.iter().map(|template| {
+            let bounds = &template.manifest().resources;
+            let small = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+            let least = Resources {
+                nodes: small(bounds.nodes.min),
+                cpus: small(bounds.cpus.min),
+                memory_mib: bounds.memory_mib.min,
+                gpus: small(bounds.gpus.min),
+                gpu_type: 0,
+                array_tasks: 1,
+            };
+            (template.manifest().name.as_str(), least)
+        })
     }
 
     /// From a request and its opened payload to what is run. `scripts`: whether customers' own scripts are.

@@ -57,6 +57,9 @@ pub struct LocalJob {
     /// Outcome of the check before acceptance.
     #[serde(default)]
     pub admission: Option<Admission>,
+    /// The unix user that it runs as, where the cluster has a pool of them.
+    #[serde(default)]
+    pub identity: Option<String>,
     /// Inputs lie checked and opened in the work directory.
     #[serde(default)]
     pub staged: bool,
@@ -105,6 +108,7 @@ impl LocalJob {
             agreement,
             cluster,
             admission: None,
+            identity: None,
             staged: false,
             missing_since: None,
             submission: Submission::None,

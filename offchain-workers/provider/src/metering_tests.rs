@@ -233,6 +233,52 @@ fn usage_should_be_given_back_by_later_reports_when_an_attempt_turns_out_not_to_
 }
 
 #[test]
+fn usage_should_stay_within_its_periods_when_accounting_shows_an_attempt_late() {
+    let mut standing = standing();
+    let (first, second) = (attempt(0, Some(100_000)), attempt(200_000, Some(300_000)));
+    let now = START + 300_000;
+    // slurmdbd was away: the requeued attempt is there, the one before it is not yet.
+    let due = next(&standing, START, &resources(1), &[second], now).unwrap();
+    take(&mut standing, &due);
+    assert_eq!((cpu(&due), due.from), (200, START + 200_000));
+    // Its time has passed on chain; nothing may be reported for it, and nothing is reported twice.
+    assert_eq!(
+        next(&standing, START, &resources(1), &[first, second], now),
+        None
+    );
+    // An attempt after that carries what fits its own period and no more.
+    let third = attempt(400_000, Some(450_000));
+    let all = [first, second, third];
+    let due = next(&standing, START, &resources(1), &all, START + 500_000).unwrap();
+    take(&mut standing, &due);
+    assert_eq!(cpu(&due), 100);
+    assert_eq!(
+        next(&standing, START, &resources(1), &all, START + 900_000),
+        None
+    );
+}
+
+#[test]
+fn usage_should_be_that_of_the_paid_attempts_when_a_node_failed_and_another_was_preempted() {
+    let mut standing = standing();
+    let lost = Attempt {
+        billable: false,
+        ..attempt(0, Some(90_000))
+    };
+    let pushed = Attempt {
+        billable: false,
+        ..attempt(100_000, Some(130_000))
+    };
+    let all = [lost, pushed, attempt(200_000, Some(260_000))];
+    let mut billed = 0;
+    while let Some(due) = next(&standing, START, &resources(1), &all, START + 300_000) {
+        take(&mut standing, &due);
+        billed += cpu(&due);
+    }
+    assert_eq!((billed, standing.metered_ms), (120, 60_000));
+}
+
+#[test]
 fn usage_should_be_split_at_the_edge_of_the_month() {
     let edge = calendar::end_of(calendar::month_of(START));
     let from = edge - 10_000;

@@ -373,8 +373,8 @@ impl Role {
         let context = &*self.context;
         let retention = context.settings.intervals.retention;
         let most = context.settings.parallel.saturating_mul(4);
-        let mut named: HashMap<ClusterId, Vec<(AgreementId, Seen, SchedulerJobId)>> =
-            HashMap::new();
+        // By cluster and by whom the jobs run as: each has a client of its own.
+        let mut named: HashMap<_, Vec<(AgreementId, Seen, SchedulerJobId)>> = HashMap::new();
         let mut unnamed = Vec::new();
         for (id, seen) in self.watch.all().filter(|(id, _)| self.is_free(*id)) {
             let seen = *ahead.get(&id).unwrap_or(seen);
@@ -389,8 +389,9 @@ impl Role {
                 }
                 match &local.scheduler_job {
                     Some(name) if local.submission == Submission::Done => {
-                        let of_cluster = named.entry(seen.cluster).or_default();
-                        of_cluster.push((id, seen, name.clone()));
+                        let whose = (seen.cluster, local.identity.clone());
+                        let jobs = named.entry(whose).or_default();
+                        jobs.push((id, seen, name.clone()));
                     }
                     // Looked for one by one, and only as many as may be taken further now: the oldest.
                     _ if unnamed.len() < most => unnamed.push((id, seen, local.clone())),
@@ -399,17 +400,24 @@ impl Role {
             });
         }
         let mut looks = HashMap::new();
-        for (cluster, jobs) in named {
-            let Some(cluster) = context.settings.cluster(cluster) else {
-                continue;
+        for ((cluster, identity), jobs) in named {
+            let cluster = context.settings.cluster(cluster);
+            let scheduler = match cluster.map(|c| c.scheduler(identity.as_deref())) {
+                Some(Ok(Some(scheduler))) => scheduler,
+                Some(Err(error)) => {
+                    self.note(None, &error);
+                    continue;
+                }
+                _ => continue,
             };
+            let scheduler = &*scheduler;
             let names: Vec<_> = jobs.iter().map(|(_, _, name)| name.clone()).collect();
-            let statuses = cluster.scheduler.statuses(&names).await;
+            let statuses = scheduler.statuses(&names).await;
             let understood = stream::iter(jobs.into_iter().zip(statuses))
                 .map(|((id, seen, name), status)| async move {
                     let started = seen.started_at;
                     let look = context
-                        .understand(cluster, &name, true, started, status)
+                        .understand(scheduler, &name, true, started, status)
                         .await;
                     (id, look)
                 })

@@ -170,6 +170,7 @@ async fn context(directory: &std::path::Path) -> Context {
     Context {
         chain: Arc::new(NoChain),
         records: Records::load(database).await.unwrap(),
+        identities: Default::default(),
         artifacts: Artifacts(ve_store::Artifacts::open("memory:///").unwrap()),
         library: Library::open(&library).unwrap(),
         secret: SecretKey::generate().unwrap(),
@@ -177,7 +178,10 @@ async fn context(directory: &std::path::Path) -> Context {
             clusters: vec![ClusterSettings {
                 id: OURS,
                 work_dir: directory.join("jobs"),
-                scheduler: Arc::new(ve_slurm::LocalScheduler::open(scheduler).unwrap()),
+                run_as: crate::RunAs::Worker(Arc::new(
+                    ve_slurm::LocalScheduler::open(scheduler).unwrap(),
+                )),
+                gpu_types: Default::default(),
                 custom_scripts: false,
                 partitions: false,
             }],

@@ -7,6 +7,7 @@
 pub mod check;
 pub mod cli;
 pub mod conformance;
+pub mod identity;
 pub mod local;
 pub mod outcome;
 pub mod rest;

@@ -93,4 +93,10 @@ pub trait Scheduler: Send + Sync {
     /// Idempotent: a job that is gone already is a success. Never touches the work directory. A scheduler whose
     /// accounting cannot be removed removes the rest.
     async fn forget(&self, id: &SchedulerJobId) -> Result<(), ForgetError>;
+
+    /// Ends every job of the user that this client acts for, whatever its name: a job may have submitted others. `Ok` only
+    /// when none is left; until then it is called again. A scheduler without users of its own has nothing to do.
+    async fn end_all(&self) -> Result<(), QueryError> {
+        Ok(())
+    }
 }

@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::identity::Identity;
+
 /// Milliseconds since the Unix epoch, UTC.
 pub type UnixMs = u64;
 
@@ -72,10 +74,15 @@ pub struct SubmitSpec {
     pub handle: String,
     /// Partition (queue) to run in. The local scheduler has only one and ignores it.
     pub partition: Option<String>,
+    /// As whom the job runs, where the scheduler has users (`local` has not and refuses one). `None`: as this process.
+    /// Paths below `work_dir` are the identity's: this process may not even be able to see whether they exist.
+    #[serde(default)]
+    pub identity: Option<Identity>,
     /// Absolute path of the directory in which the script starts. Must exist.
     pub work_dir: PathBuf,
-    /// Absolute path of the script. It must begin with `#!`. The scheduler takes a copy at submission: changing the
-    /// file later changes nothing.
+    /// Absolute path of the script, readable by **this process**, not necessarily by `identity`: the scheduler is
+    /// handed its text. It must begin with `#!`. The scheduler takes a copy at submission: changing the file later
+    /// changes nothing.
     pub script: PathBuf,
     /// Processors; at least 1.
     pub cpus: u32,

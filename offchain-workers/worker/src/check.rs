@@ -1,11 +1,12 @@
 //! `check`: everything that can be found out before the worker runs.
 
 use crate::{
-    config::{Cluster, Config},
+    config::{Config, Kind, Local},
     keys,
+    slurm_check::{self, Partitions},
 };
 use sp_core::crypto::Ss58Codec;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 use ve_chain::{Chain, ConnectOptions};
 use ve_provider::Library;
 use virtengine_primitives::hpc::ClusterSpec;
@@ -50,14 +51,32 @@ pub async fn check(config: &Config, offline: bool) -> bool {
             .map(|_| config.artifacts.clone())
             .map_err(show),
     );
+    let mut nodes = BTreeMap::new();
     match &config.provider {
         None => row("provider", Err("[provider]: is missing".into())),
-        Some(provider) => row(
-            "schedulers",
-            crate::start::settings(config, provider)
-                .map(|s| format!("{} clusters", s.clusters.len()))
-                .map_err(show),
-        ),
+        Some(provider) => match crate::start::settings(config, provider) {
+            Err(error) => row("schedulers", Err(show(error))),
+            Ok(settings) => {
+                row(
+                    "schedulers",
+                    Ok(format!("{} clusters", settings.clusters.len())),
+                );
+                for (cluster, opened) in provider.clusters.iter().zip(&settings.clusters) {
+                    if let (Kind::Slurm(slurm), Some(pool)) = (&cluster.scheduler, opened.pool()) {
+                        let (found, partitions) = slurm_check::check(cluster.id, slurm, pool).await;
+                        for (what, outcome) in found {
+                            row(what, outcome);
+                        }
+                        nodes.extend(partitions.map(|p| (cluster.id, p)));
+                    }
+                }
+            }
+        },
+    }
+    if let Ok(library) = Library::open(&config.templates) {
+        for partitions in nodes.values() {
+            row("resources", slurm_check::templates(&library, partitions));
+        }
     }
     if !offline {
         let options = ConnectOptions {
@@ -70,7 +89,7 @@ pub async fn check(config: &Config, offline: bool) -> bool {
             Ok(chain) => {
                 row("chain", Ok(format!("genesis {:?}", chain.genesis())));
                 if let Ok(keys) = &keys {
-                    for (what, outcome) in standing(&chain, keys, config).await {
+                    for (what, outcome) in standing(&chain, keys, config, &nodes).await {
                         row(what, outcome);
                     }
                 }
@@ -90,6 +109,7 @@ async fn standing(
     chain: &Chain,
     keys: &keys::WorkerKeys,
     config: &Config,
+    nodes: &BTreeMap<u32, Partitions>,
 ) -> Vec<(&'static str, Result<String, String>)> {
     let mut rows = Vec::new();
     let at = match chain.at_finalized().await {
@@ -120,8 +140,17 @@ async fn standing(
     rows.push(("encryption key", key));
     for cluster in config.provider.iter().flat_map(|p| &p.clusters) {
         let outcome = match at.cluster(cluster.id).await {
-            Ok(Some(found)) => capacity(&found.spec, cluster)
-                .map(|()| format!("{} belongs to provider {}", cluster.id, found.provider)),
+            Ok(Some(found)) => {
+                let there = match (&cluster.scheduler, nodes.get(&cluster.id)) {
+                    (Kind::Local(local), _) => capacity(&found.spec, cluster.id, local),
+                    (Kind::Slurm(_), Some(nodes)) => {
+                        slurm_check::promise(&found.spec, nodes).map(drop)
+                    }
+                    // Only SLURM's own commands list nodes.
+                    (Kind::Slurm(_), None) => Ok(()),
+                };
+                there.map(|()| format!("{} belongs to provider {}", cluster.id, found.provider))
+            }
             Ok(None) => Err(format!("{} is not registered on chain", cluster.id)),
             Err(error) => Err(error.to_string()),
         };
@@ -131,16 +160,16 @@ async fn standing(
 }
 
 /// What is promised on chain must be there: a job that fits the partition and not the machine costs the bond.
-fn capacity(spec: &ClusterSpec, cluster: &Cluster) -> Result<(), String> {
+fn capacity(spec: &ClusterSpec, id: u32, local: &Local) -> Result<(), String> {
     for partition in &spec.partitions {
         let nodes = u64::from(partition.nodes);
         let cpus = nodes.saturating_mul(partition.cpus_per_node.into());
         let memory = nodes.saturating_mul(partition.memory_mib_per_node);
-        if cpus > cluster.cpus.into() || memory > cluster.memory_mib {
+        if cpus > local.cpus.into() || memory > local.memory_mib {
             return Err(format!(
                 "{}: the chain promises {cpus} processors and {memory} MiB, the configuration has {} and {}: \
                  register less or configure more",
-                cluster.id, cluster.cpus, cluster.memory_mib
+                id, local.cpus, local.memory_mib
             ));
         }
     }

@@ -6,7 +6,10 @@ mod check;
 mod config;
 mod exit;
 mod keys;
+mod pool;
+mod schedulers;
 mod serve;
+mod slurm_check;
 mod start;
 
 use anyhow::{Context, Result};
@@ -61,6 +64,28 @@ enum Command {
     Key {
         #[command(subcommand)]
         command: KeyCommand,
+    },
+    /// Print the script that makes a SLURM cluster's identity pool, to be run as root there; run again, it changes nothing.
+    Pool {
+        /// Configuration file.
+        #[arg(long, default_value = "worker.toml")]
+        config: PathBuf,
+        /// Which cluster, by its number on chain; the only SLURM cluster if left out.
+        #[arg(long)]
+        cluster: Option<u32>,
+        /// Unix user that the worker runs as on that machine.
+        #[arg(long, default_value = "virtengine")]
+        worker_user: String,
+        /// Run it here and now instead, as root.
+        #[arg(long)]
+        apply: bool,
+    },
+    /// For members of an identity pool only: touches a job's files as its user.
+    #[command(hide = true, disable_help_flag = true)]
+    Agent {
+        /// The provider role's business.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
     },
     /// For the local scheduler only: stands between it and one job.
     #[command(hide = true, disable_help_flag = true)]
@@ -221,6 +246,17 @@ fn dispatch(command: Command, observer: Observer) -> Result<i32, Failure> {
             Ok(exit::OK)
         }
         Command::Key { command } => key(command),
+        Command::Pool {
+            config,
+            cluster,
+            worker_user,
+            apply,
+        } => {
+            let config = Config::load(&config).map_err(config_error)?;
+            pool::pool(&config, cluster, &worker_user, apply)?;
+            Ok(exit::OK)
+        }
+        Command::Agent { arguments } => Ok(ve_provider::files::agent::main(arguments)),
         Command::Shim { arguments } => Ok(ve_slurm::shim::main(arguments)),
     }
 }

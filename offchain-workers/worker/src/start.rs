@@ -4,62 +4,26 @@ use crate::{
     config::{Config, Provider},
     config_error,
     keys::WorkerKeys,
-    runtime_error,
+    runtime_error, schedulers,
     serve::{serve, Served},
     Failure,
 };
 use anyhow::{Context as _, Result};
 use prometheus::Registry;
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::sync::watch;
 use ve_chain::{Chain, ChainError, ConnectOptions, Submitter};
 use ve_provider::{
-    failpoints::Observer, reconcile::Intervals, Artifacts, ClusterSettings, Context, Health,
-    Library, Metrics, NodeChain, Records, Role, Settings,
+    failpoints::Observer, reconcile::Intervals, Artifacts, Context, Health, Identities, Library,
+    Metrics, NodeChain, Records, Role, Settings,
 };
-use ve_slurm::{Capacity, LocalConfig, LocalScheduler};
 use ve_store::Database;
+use virtengine_primitives::ClusterId;
 
 /// Opens the schedulers that a configuration names.
 pub fn settings(config: &Config, provider: &Provider) -> Result<Settings> {
-    // The shim is this very program.
-    let program = std::env::current_exe().context("the path of this program")?;
-    let mut clusters = Vec::new();
-    for cluster in &provider.clusters {
-        let name = cluster.id;
-        std::fs::create_dir_all(&cluster.work_dir).with_context(|| {
-            format!(
-                "provider.clusters.work_dir of cluster {name}: {}",
-                cluster.work_dir.display()
-            )
-        })?;
-        if let Some(parent) = cluster.state_dir.parent() {
-            std::fs::create_dir_all(parent).with_context(|| {
-                format!(
-                    "provider.clusters.state_dir of cluster {name}: {}",
-                    parent.display()
-                )
-            })?;
-        }
-        let capacity = Capacity {
-            cpus: cluster.cpus,
-            memory_mib: cluster.memory_mib,
-        };
-        let local = LocalConfig {
-            cluster: format!("cluster-{name}"),
-            capacity,
-            ..LocalConfig::new(&cluster.state_dir, &program)
-        };
-        let scheduler = LocalScheduler::open(local)
-            .with_context(|| format!("provider.clusters.state_dir of cluster {name}"))?;
-        clusters.push(ClusterSettings {
-            id: cluster.id,
-            work_dir: cluster.work_dir.clone(),
-            scheduler: Arc::new(scheduler),
-            custom_scripts: false,
-            partitions: false,
-        });
-    }
+    let clusters = provider.clusters.iter().map(schedulers::open);
+    let clusters = clusters.collect::<Result<Vec<_>>>()?;
     tracing::debug!(clusters = clusters.len(), config = %config.path.display(), "schedulers are open");
     let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     Ok(Settings {
@@ -193,6 +157,23 @@ async fn claim(database: &Database, genesis: &str) -> Result<(), Failure> {
     }
 }
 
+/// The identities of every cluster that has a pool. What the last process had begun to clear away is cleared.
+async fn identities(database: &Database, settings: &Settings) -> HashMap<ClusterId, Identities> {
+    let mut all = HashMap::new();
+    for cluster in &settings.clusters {
+        let Some(pool) = cluster.pool() else {
+            continue;
+        };
+        let homes = Arc::new(pool.clone());
+        let identities = Identities::new(database.clone(), cluster.id, pool.pool.clone(), homes);
+        if let Err(error) = identities.sweep().await {
+            tracing::warn!(cluster = cluster.id, %error, "a member of the identity pool was not cleared");
+        }
+        all.insert(cluster.id, identities);
+    }
+    all
+}
+
 /// What a configuration names, opened. Nothing outside this machine was asked.
 pub struct Opened {
     settings: Settings,
@@ -253,10 +234,12 @@ pub async fn run(
         artifacts,
     } = opened;
     report_standing(&chain, &keys, &settings).await;
+    let identities = identities(&database, &settings).await;
     let submitter = Submitter::new(chain.clone(), keys.signer);
     let context = Context {
         chain: Arc::new(NodeChain::new(chain, submitter)),
         records,
+        identities,
         artifacts,
         library,
         secret: keys.secret,

@@ -16,6 +16,7 @@ mod market;
 mod node;
 mod process;
 mod seed;
+pub mod slurm;
 mod spec;
 
 pub use dir::TestDir;

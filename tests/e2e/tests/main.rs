@@ -13,6 +13,7 @@ mod network;
 mod operator;
 mod readme;
 mod secrets;
+mod slurm;
 mod tally;
 mod upgrade;
 

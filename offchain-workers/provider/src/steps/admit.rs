@@ -2,6 +2,7 @@
 
 use crate::{
     context::Step,
+    identities::LeaseError,
     library::{Prepared, Unusable},
     local::{Admission, LocalJob},
     policy::{Outside, StepError},
@@ -28,7 +29,7 @@ impl Step<'_> {
         let answer = match self.check_room().await? {
             Some(reason) => Err(reason),
             None => match self.read_payload().await? {
-                Payload::Ready(_) => Ok(()),
+                Payload::Ready(_) => self.lease(local).await?,
                 Payload::Refused(reason, _) => Err(reason),
                 // It may still be on its way; if it never comes, the acceptance time runs out and costs nothing.
                 Payload::Missing => return Err(missing()),
@@ -43,8 +44,30 @@ impl Step<'_> {
             }
         });
         self.context.records.put(local).await?;
+        if local.identity.is_some() {
+            self.context.passed("identity-leased");
+        }
         self.context.passed("admitted");
         Ok(())
+    }
+
+    /// What is accepted must have somebody to run as. While every member of the pool is somebody else's, another cluster
+    /// does better.
+    async fn lease(&self, local: &mut LocalJob) -> Result<Result<(), DeclineReason>, StepError> {
+        let Some(identities) = self.context.identities.get(&self.cluster.id) else {
+            return Ok(Ok(()));
+        };
+        match identities.lease(&self.job.customer, self.id, true).await {
+            Ok(member) => {
+                local.identity = Some(member.user);
+                Ok(Ok(()))
+            }
+            Err(error @ LeaseError::Exhausted { .. }) => {
+                tracing::error!(job = self.id, %error, "no identity for the customer");
+                Ok(Err(DeclineReason::NoCapacity))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Why the job cannot be taken whatever it runs.

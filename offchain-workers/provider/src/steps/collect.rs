@@ -1,8 +1,9 @@
 //! The end of a job: its outputs, sealed to its customer, and how it ended.
 
 use crate::{
-    beneath::{private_directory, Beneath, Walk},
-    context::Step,
+    beneath::{private_directory, Walk},
+    context::{Place, Step},
+    files::{JobFiles, Wanted},
     local::LocalJob,
     policy::{Outside, StepError},
     reconcile::Cause,
@@ -128,7 +129,11 @@ impl Step<'_> {
             Cause::Scheduler => {
                 let id = self.context.find(self.cluster, local).await?;
                 let Some(id) = id else { return Ok(()) };
-                let rows = self.cluster.scheduler.attempts(&id).await?;
+                let scheduler = self.cluster.scheduler(local.identity.as_deref())?;
+                let Some(scheduler) = scheduler else {
+                    return Ok(());
+                };
+                let rows = scheduler.attempts(&id).await?;
                 let end = overall(&rows).ok_or_else(|| StepError::Unanswered {
                     outside: Outside::Scheduler,
                     reason: "it says that the job ended, but its accounting does not yet".into(),
@@ -177,9 +182,10 @@ impl Step<'_> {
         let rules = if rows.is_empty() {
             None
         } else {
-            Some(self.output_rules().await?)
+            let place = self.context.known_place(self.cluster, local)?;
+            Some(self.output_rules(&place).await?)
         };
-        let result = self.seal_result(file, rules).await?;
+        let result = self.seal_result(local, file, rules).await?;
         self.record_end(
             local,
             JobEnd {
@@ -201,7 +207,7 @@ impl Step<'_> {
     ) -> Result<(), StepError> {
         let all = self.job.request.resources.array_tasks;
         let file = ResultFile::new(self.id, reason, 0, explanation.to_owned());
-        let result = self.seal_result(file, None).await?;
+        let result = self.seal_result(local, file, None).await?;
         let tasks = TaskCounts {
             done: 0,
             failed: 0,
@@ -230,6 +236,7 @@ impl Step<'_> {
     /// Archives, seals and stores. `None` if the customer has no key that it could be sealed to.
     async fn seal_result(
         &self,
+        local: &LocalJob,
         file: ResultFile,
         rules: Option<Outputs>,
     ) -> Result<Option<EnvelopeHeader>, StepError> {
@@ -238,21 +245,19 @@ impl Step<'_> {
         if keys.is_empty() {
             return Ok(None);
         }
-        let paths = context.paths(self.cluster, self.id);
+        let place = context.known_place(self.cluster, local)?;
         let binding = Binding::result(context.chain.genesis().0, self.id);
-        let (home, work, sealed) = (paths.home, paths.work, paths.sealed.clone());
-        let archived = tokio::task::spawn_blocking(move || {
-            private_directory(&home)?;
-            archive(file, rules, work, sealed, &keys, &binding)
-        });
-        let header = archived
-            .await
-            .map_err(StepError::unanswered(Outside::Disk))?;
-        let header = header.map_err(StepError::unanswered(Outside::Disk))?;
+        let (own, sealed) = (place.own.clone(), place.sealed());
+        let header = place
+            .with_files(move |files| {
+                private_directory(&own)?;
+                archive(file, rules, files, sealed, &keys, &binding)
+            })
+            .await?;
         self.context.passed("collect-archived");
         context
             .artifacts
-            .put_blob_file(&header, &paths.sealed)
+            .put_blob_file(&header, &place.sealed())
             .await?;
         Ok(Some(header))
     }
@@ -283,7 +288,7 @@ impl Write for Sealed {
 fn archive(
     mut result: ResultFile,
     rules: Option<Outputs>,
-    work: PathBuf,
+    files: &dyn JobFiles,
     sealed: PathBuf,
     keys: &[PublicKey],
     binding: &Binding,
@@ -296,27 +301,39 @@ fn archive(
         out: Vec::new(),
     });
     if let Some(rules) = rules {
-        let out = work.join(OUTPUT_DIR);
-        match Beneath::open(&out).and_then(|beneath| Ok((beneath.walk()?, beneath))) {
-            Ok((walk, beneath)) => {
-                let (files, omitted) = choose(&rules, walk);
+        let out = format!("{}/{OUTPUT_DIR}", Place::WORK);
+        match files.walk(&out) {
+            Ok(walk) => {
+                let (chosen, omitted) = choose(&rules, walk);
                 result.summary.omitted = omitted;
-                for (path, length) in files {
-                    let left_out = match beneath.file(&path) {
+                let wanted: Vec<_> = chosen
+                    .iter()
+                    .map(|(path, length)| Wanted {
+                        path: format!("{out}/{path}"),
+                        offset: 0,
+                        most: *length,
+                    })
+                    .collect();
+                files.read(&wanted, &mut |n, content| {
+                    let Some((path, length)) = chosen.get(n) else {
+                        return Ok(());
+                    };
+                    let left_out = match content {
                         Ok(content) => {
-                            let read = archive.add(&path, length, content)?;
-                            (read < length).then(|| format!("only {read} bytes could be read"))
+                            let read = archive.add(path, *length, content)?;
+                            (read < *length).then(|| format!("only {read} bytes could be read"))
                         }
                         Err(error) => Some(error.to_string()),
                     };
                     if let Some(reason) = left_out {
                         result.summary.omitted.push(OmittedFile {
-                            path,
-                            length,
+                            path: path.clone(),
+                            length: *length,
                             reason,
                         });
                     }
-                }
+                    Ok(())
+                })?;
             }
             // It never got so far.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -355,7 +372,7 @@ fn choose(rules: &Outputs, walk: Walk) -> (Vec<(String, u64)>, Vec<OmittedFile>)
         .map(|(path, why)| OmittedFile {
             path,
             length: 0,
-            reason: why.to_owned(),
+            reason: why.into_owned(),
         })
         .collect();
     let mut files = Vec::new();
@@ -443,7 +460,7 @@ mod tests {
                 entry("data/b.csv", 1),
                 entry("result.json", 1),
             ],
-            skipped: vec![("link".into(), "not a regular file")],
+            skipped: vec![("link".into(), "not a regular file".into())],
         };
         let (files, omitted) = choose(&rules, walk);
         assert_eq!(

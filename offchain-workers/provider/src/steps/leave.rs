@@ -2,6 +2,7 @@
 
 use crate::{
     context::{now_ms, Context},
+    files::{Direct, JobFiles},
     local::LocalJob,
     policy::{Outside, StepError},
     settings::ClusterSettings,
@@ -17,10 +18,11 @@ impl Context {
     ) -> Result<(), StepError> {
         local.cancelled_at = Some(now_ms());
         self.records.put(&local).await?;
-        let Some(id) = self.find(cluster, &local).await? else {
+        let found = self.find(cluster, &local).await?;
+        let Some((id, scheduler)) = found.zip(cluster.scheduler(local.identity.as_deref())?) else {
             return Ok(());
         };
-        match cluster.scheduler.cancel(&id).await {
+        match scheduler.cancel(&id).await {
             Ok(()) | Err(QueryError::Absent) => Ok(()),
             Err(QueryError::Unknown(reason)) => Err(StepError::Unanswered {
                 outside: Outside::Scheduler,
@@ -54,8 +56,9 @@ impl Context {
         local: LocalJob,
     ) -> Result<(), StepError> {
         self.passed("clean-before");
-        if let Some(id) = self.find(cluster, &local).await? {
-            match cluster.scheduler.forget(&id).await {
+        let found = self.find(cluster, &local).await?;
+        if let Some((id, scheduler)) = found.zip(cluster.scheduler(local.identity.as_deref())?) {
+            match scheduler.forget(&id).await {
                 Ok(()) => {}
                 Err(error @ (ForgetError::StillActive | ForgetError::Unknown(_))) => {
                     return Err(StepError::Unanswered {
@@ -65,14 +68,20 @@ impl Context {
                 }
             }
         }
-        let home = self.paths(cluster, local.agreement).home;
-        let removed = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(home)).await;
-        match removed.map_err(StepError::unanswered(Outside::Disk))? {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(StepError::unanswered(Outside::Disk)(error)),
-        }
+        let place = self.known_place(cluster, &local)?;
+        let own = place.own.clone();
+        place
+            .with_files(move |files| {
+                files.remove()?;
+                Direct::new(&own).remove()
+            })
+            .await?;
         self.passed("clean-directory-gone");
+        if let Some(identities) = self.identities.get(&cluster.id) {
+            let member = local.identity.as_deref();
+            identities.release(member, local.agreement).await?;
+            self.passed("identity-released");
+        }
         self.records.remove(local.agreement).await
     }
 }

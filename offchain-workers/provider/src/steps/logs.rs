@@ -1,12 +1,12 @@
 //! The job's log, sealed to its customer piece by piece while it runs.
 
 use crate::{
-    beneath::Beneath,
-    context::{now_ms, Step},
+    context::{now_ms, Place, Step},
+    files::Wanted,
     local::LocalJob,
     policy::{Outside, StepError},
 };
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use ve_envelope::{seal, Binding};
 
 /// Most bytes in one piece.
@@ -46,26 +46,30 @@ impl Step<'_> {
     /// again after a crash, it has the same content.
     async fn next_piece(&self, local: &mut LocalJob) -> Result<bool, StepError> {
         let context = self.context;
-        let home = context.paths(self.cluster, self.id).home;
+        let place = context.known_place(self.cluster, local)?;
         let (task, offset, decided) = (local.log.task, local.log.offset, local.log.until);
         if local.log.chunk.saturating_mul(PIECE) >= MOST {
             return Ok(false);
         }
-        let read = tokio::task::spawn_blocking(move || -> std::io::Result<Vec<u8>> {
-            let mut file =
-                match Beneath::open(&home).and_then(|b| b.file(&format!("logs/{task}.log"))) {
-                    Ok(file) => file,
-                    // No log yet, or the job put something else in its place: nothing that could be shown.
-                    Err(_) => return Ok(Vec::new()),
-                };
-            file.seek(SeekFrom::Start(offset))?;
-            let wanted = decided.map_or(PIECE, |until| until.saturating_sub(offset));
+        let wanted = [Wanted {
+            path: format!("{}/{task}.log", Place::LOGS),
+            offset,
+            most: decided.map_or(PIECE, |until| until.saturating_sub(offset)),
+        }];
+        let bytes = place.with_files(move |files| {
             let mut bytes = Vec::new();
-            file.take(wanted).read_to_end(&mut bytes)?;
-            Ok(bytes)
+            let mut take = |_, content: std::io::Result<&mut dyn Read>| match content {
+                Ok(content) => content.read_to_end(&mut bytes).map(drop),
+                // No log yet, or the job put something else in its place: nothing that could be shown.
+                Err(_) => Ok(()),
+            };
+            match files.read(&wanted, &mut take) {
+                // The directory itself is not there.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+                read => read.map(|()| bytes),
+            }
         });
-        let bytes = read.await.map_err(StepError::unanswered(Outside::Disk))?;
-        let bytes = bytes.map_err(StepError::unanswered(Outside::Disk))?;
+        let bytes = bytes.await?;
         if bytes.is_empty() {
             return Ok(false);
         }

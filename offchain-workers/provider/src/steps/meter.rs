@@ -54,9 +54,11 @@ impl Step<'_> {
         let standing = agreement
             .as_ref()
             .and_then(|a| Some((Standing::of(a)?, a.started_at?)));
-        let due = match (standing, context.find(self.cluster, local).await?) {
-            (Some((standing, started)), Some(scheduler_job)) => {
-                let rows = self.cluster.scheduler.attempts(&scheduler_job).await?;
+        let scheduler = self.cluster.scheduler(local.identity.as_deref())?;
+        let found = context.find(self.cluster, local).await?.zip(scheduler);
+        let due = match (standing, found) {
+            (Some((standing, started)), Some((scheduler_job, scheduler))) => {
+                let rows = scheduler.attempts(&scheduler_job).await?;
                 let attempts: Vec<_> = rows.iter().filter_map(billable).collect();
                 let resources = &self.job.request.resources;
                 metering::next(&standing, started, resources, &attempts, now_ms())
@@ -122,5 +124,71 @@ impl Step<'_> {
             .put_evidence(&genesis.0, self.id, due.sequence, &header, &body)
             .await?;
         Ok(blake2_256(&plaintext))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(state: Option<EndState>, elapsed_s: u64, wall_s: u64) -> ve_slurm::Attempt {
+        ve_slurm::Attempt {
+            cluster: "c".into(),
+            job: "7".into(),
+            task: 0,
+            attempt: 1,
+            submitted: 0,
+            started: Some(1_000_000),
+            ended: state.as_ref().map(|_| 1_000_000 + wall_s * 1_000),
+            allocated: ve_slurm::Allocated {
+                cpus: 1,
+                memory_mib: 1,
+                nodes: 1,
+                gpus: 0,
+            },
+            elapsed_ms: elapsed_s * 1_000,
+            state,
+            detail: String::new(),
+        }
+    }
+
+    #[test]
+    fn row_should_count_by_how_it_ended() {
+        let paid = [
+            None,
+            Some(EndState::Completed),
+            Some(EndState::Failed { exit_code: 9 }),
+            Some(EndState::OutOfMemory),
+            Some(EndState::TimedOut),
+            Some(EndState::Cancelled),
+        ];
+        let unpaid = [
+            Some(EndState::NodeFailure),
+            Some(EndState::BootFailure),
+            Some(EndState::Preempted),
+            Some(EndState::Unknown("REVOKED".into())),
+        ];
+        for (states, expected) in [(&paid[..], true), (&unpaid[..], false)] {
+            for state in states {
+                let counted = billable(&row(state.clone(), 5, 5)).unwrap();
+                assert_eq!(counted.billable, expected, "{state:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn row_should_count_the_time_it_ran_when_it_was_suspended_or_the_clock_was_set() {
+        // Suspended for 50 s, or the wall clock went forward by that.
+        let counted = billable(&row(Some(EndState::Completed), 10, 60)).unwrap();
+        assert_eq!(counted.until, Some(counted.from + 10_000));
+    }
+
+    #[test]
+    fn row_should_not_count_when_it_never_started() {
+        let never = ve_slurm::Attempt {
+            started: None,
+            ..row(Some(EndState::Cancelled), 0, 0)
+        };
+        assert_eq!(billable(&never), None);
     }
 }

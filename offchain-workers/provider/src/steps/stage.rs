@@ -1,14 +1,16 @@
-//! Inputs: fetched, checked, opened into the job's private directory.
+//! Inputs: fetched, checked, opened into the job's private directory, as the job's user. Nothing of them is held in memory
+//! but the segment on its way.
 
 use crate::{
-    beneath::{private_directory, rename_surely},
-    context::{now_ms, Step},
+    context::{now_ms, Place, Step},
+    files::{JobFiles, Put},
     library::Input,
     local::LocalJob,
     policy::{Outside, StepError},
 };
-use std::{io::Write, path::Path};
+use std::io::Write;
 use ve_envelope::{Binding, BodyOpener};
+use ve_templates::INPUT_DIR;
 
 impl Step<'_> {
     /// Fetches what is not there yet. An input appears under its name only when all of it was checked, so after a
@@ -16,26 +18,15 @@ impl Step<'_> {
     pub(crate) async fn stage(&self, local: &mut LocalJob) -> Result<(), StepError> {
         let context = self.context;
         let prepared = self.prepared().await?;
-        let paths = context.paths(self.cluster, self.id);
-        for directory in [&paths.home, &paths.work, &paths.logs] {
-            private_directory(directory).map_err(StepError::unanswered(Outside::Disk))?;
-        }
+        let customer = &self.job.customer;
+        let place = context.place(self.cluster, local, customer).await?;
+        place.with_files(make_directories).await?;
         for (index, input) in prepared.inputs.iter().enumerate() {
-            let target = paths.work.join(&input.file);
-            if let Some(parent) = target.parent() {
-                private_directory(parent).map_err(StepError::unanswered(Outside::Disk))?;
-            }
-            let there = std::fs::symlink_metadata(&target)
-                .is_ok_and(|data| data.is_file() && data.len() == input.plain_length);
-            if !there {
-                self.fetch(
-                    local,
-                    index,
-                    input,
-                    &target,
-                    &paths.home.join("input.partial"),
-                )
-                .await?;
+            let target = format!("{}/{}", Place::WORK, input.file);
+            let seen = target.clone();
+            let there = place.with_files(move |files| files.length(&seen)).await?;
+            if there != Some(input.plain_length) {
+                self.fetch(local, index, input, &place, target).await?;
             }
             if index == 0 {
                 self.context.passed("stage-after-first-input");
@@ -53,8 +44,8 @@ impl Step<'_> {
         local: &mut LocalJob,
         index: usize,
         input: &Input,
-        target: &Path,
-        partial: &Path,
+        place: &Place,
+        target: String,
     ) -> Result<(), StepError> {
         let context = self.context;
         let bad =
@@ -74,14 +65,14 @@ impl Step<'_> {
         let number = u64::try_from(index).unwrap_or(u64::MAX);
         let binding = Binding::input(context.chain.genesis().0, customer, number);
         let opener = BodyOpener::new(&input.key, &binding);
-        let (partial, target, most) = (partial.to_owned(), target.to_owned(), input.plain_length);
+        let (files, length) = (place.files.clone(), input.plain_length);
         let (send, mut chunks) = tokio::sync::mpsc::channel::<bytes::Bytes>(4);
         let opening = tokio::task::spawn_blocking(move || {
-            let mut opened = Opened::begin(opener, &partial, most)?;
+            let mut opened = Opened::begin(opener, files.put(&target, length, false)?, length);
             while let Some(chunk) = chunks.blocking_recv() {
                 opened.take(&chunk)?;
             }
-            opened.finish(&partial, &target)
+            opened.finish()
         });
         let damaged = loop {
             match reader.next().await {
@@ -132,6 +123,12 @@ impl Step<'_> {
     }
 }
 
+/// The directories of a job.
+pub(super) fn make_directories(files: &dyn JobFiles) -> std::io::Result<()> {
+    let inputs = format!("{}/{INPUT_DIR}", Place::WORK);
+    files.prepare(&[Place::WORK, &inputs, Place::LOGS])
+}
+
 /// Why an input was not opened.
 enum NotOpened {
     /// Its content is not what it says.
@@ -155,21 +152,21 @@ impl From<ve_envelope::Error> for NotOpened {
 /// An input on its way to the disk.
 struct Opened {
     opener: BodyOpener,
-    file: std::fs::File,
+    file: Box<dyn Put>,
     out: Vec<u8>,
     written: u64,
-    most: u64,
+    length: u64,
 }
 
 impl Opened {
-    fn begin(opener: BodyOpener, partial: &Path, most: u64) -> Result<Self, NotOpened> {
-        Ok(Self {
+    fn begin(opener: BodyOpener, file: Box<dyn Put>, length: u64) -> Self {
+        Self {
             opener,
-            file: std::fs::File::create(partial)?,
+            file,
             out: Vec::new(),
             written: 0,
-            most,
-        })
+            length,
+        }
     }
 
     fn take(&mut self, chunk: &[u8]) -> Result<(), NotOpened> {
@@ -179,10 +176,10 @@ impl Opened {
 
     fn write(&mut self) -> Result<(), NotOpened> {
         self.written = self.written.saturating_add(self.out.len() as u64);
-        if self.written > self.most {
+        if self.written > self.length {
             return Err(NotOpened::Bad(format!(
                 "it is longer than the {} bytes it says",
-                self.most
+                self.length
             )));
         }
         self.file.write_all(&self.out)?;
@@ -190,18 +187,22 @@ impl Opened {
         Ok(())
     }
 
-    fn finish(mut self, partial: &Path, target: &Path) -> Result<(), NotOpened> {
-        let opener = self.opener;
-        opener.finish(&mut self.out)?;
-        self.written = self.written.saturating_add(self.out.len() as u64);
-        if self.written != self.most {
-            let (written, most) = (self.written, self.most);
+    fn finish(self) -> Result<(), NotOpened> {
+        let Self {
+            opener,
+            mut file,
+            mut out,
+            written,
+            length,
+        } = self;
+        opener.finish(&mut out)?;
+        let written = written.saturating_add(out.len() as u64);
+        if written != length {
             return Err(NotOpened::Bad(format!(
-                "it has {written} bytes when opened, it says {most}"
+                "it has {written} bytes when opened, it says {length}"
             )));
         }
-        self.file.write_all(&self.out)?;
-        self.file.sync_all()?;
-        Ok(rename_surely(partial, target)?)
+        file.write_all(&out)?;
+        Ok(file.commit()?)
     }
 }

@@ -1,28 +1,40 @@
 //! The hand-over to the scheduler: exactly once.
 
+use super::stage::make_directories;
 use crate::{
     beneath::{private_directory, write_whole},
-    context::Step,
+    context::{Place, Step},
+    files::{put_whole, JobFiles},
     local::{LocalJob, Submission},
     metering::affordable_seconds,
     policy::{Outside, StepError},
 };
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
 use ve_slurm::{SubmitError, SubmitSpec, Warning, WarningSignal};
-use ve_templates::{Outputs, Signal};
+use ve_templates::{
+    Outputs, RenderedJob, Signal, CHECKPOINT_DIR, CONTROL_DIR, INPUT_DIR, OUTPUT_DIR,
+};
 
 impl Step<'_> {
     /// Renders the script, records the intent, looks once more, submits.
     pub(crate) async fn submit(&self, local: &mut LocalJob) -> Result<(), StepError> {
         let context = self.context;
-        let spec = self.specification().await?;
+        let spec = self.specification(local).await?;
+        let scheduler = self.cluster.scheduler(local.identity.as_deref())?;
+        let scheduler = scheduler.ok_or_else(|| StepError::Unanswered {
+            outside: Outside::Scheduler,
+            reason: "nobody to run as".into(),
+        })?;
         local.submission = Submission::Intended;
         context.records.put(local).await?;
         self.context.passed("submit-intended");
         // Whoever looked before may have looked before a submission that was on its way.
         let id = match context.find(self.cluster, local).await? {
             Some(id) => id,
-            None => match self.cluster.scheduler.submit(&spec).await {
+            None => match scheduler.submit(&spec).await {
                 Ok(id) => id,
                 Err(SubmitError::Refused(why)) => {
                     // Nothing exists, so nothing has to be looked for.
@@ -63,49 +75,57 @@ impl Step<'_> {
     }
 
     /// What the scheduler is told, with the script written to its file.
-    async fn specification(&self) -> Result<SubmitSpec, StepError> {
+    async fn specification(&self, local: &mut LocalJob) -> Result<SubmitSpec, StepError> {
         let context = self.context;
         let request = &self.job.request;
         let resources = &request.resources;
         let prepared = self.prepared().await?;
-        let paths = context.paths(self.cluster, self.id);
-        for directory in [&paths.home, &paths.work, &paths.logs] {
-            private_directory(directory).map_err(StepError::unanswered(Outside::Disk))?;
-        }
-        let (rendered, work) = (prepared.rendered, paths.work.clone());
+        let customer = &self.job.customer;
+        let place = context.place(self.cluster, local, customer).await?;
+        place.with_files(make_directories).await?;
+        let rendered = prepared.rendered;
         let warning = rendered.warning.map(warning);
         let (requeue, max_file_bytes) = (rendered.requeue, rendered.max_file_bytes);
-        let script = tokio::task::spawn_blocking(move || rendered.place(&work))
-            .await
-            .map_err(StepError::unanswered(Outside::Disk))?
-            .map_err(StepError::unanswered(Outside::Disk))?;
         let outputs =
             serde_json::to_vec(&prepared.outputs).map_err(StepError::unanswered(Outside::Disk))?;
-        write_whole(&paths.outputs, &outputs, 0o600)
-            .map_err(StepError::unanswered(Outside::Disk))?;
+        let ours = place.clone();
+        place
+            .with_files(move |files| {
+                put_rendered(files, &rendered)?;
+                private_directory(&ours.own)?;
+                write_whole(&ours.script(), rendered.script.as_bytes(), 0o700)?;
+                write_whole(&ours.outputs(), &outputs, 0o600)
+            })
+            .await?;
         let partition = match self.cluster.partitions {
             true => self.partition_name().await?,
             false => None,
         };
         let environment = BTreeMap::from([
             ("PATH".to_owned(), context.settings.job_path.clone()),
-            ("HOME".to_owned(), paths.work.to_string_lossy().into_owned()),
+            (
+                "HOME".to_owned(),
+                place.work().to_string_lossy().into_owned(),
+            ),
             ("LANG".to_owned(), "C.UTF-8".to_owned()),
         ]);
         let log = match resources.array_tasks {
-            1 => paths.log(0),
-            _ => paths.logs.join("%a.log"),
+            1 => place.log(0),
+            _ => place.home.join(Place::LOGS).join("%a.log"),
         };
         Ok(SubmitSpec {
             handle: context.handle(self.id),
             partition,
-            work_dir: paths.work,
-            script,
+            work_dir: place.work(),
+            script: place.script(),
+            identity: place.identity,
             cpus: resources.cpus,
             memory_mib: resources.memory_mib,
             nodes: resources.nodes,
             gpus: resources.gpus,
-            gpu_type: (resources.gpus > 0).then(|| resources.gpu_type.to_string()),
+            gpu_type: (resources.gpus > 0)
+                .then(|| self.cluster.gpu_types.get(&resources.gpu_type).cloned())
+                .flatten(),
             walltime_s: self.time_limit().await?,
             array_tasks: resources.array_tasks,
             warning,
@@ -176,13 +196,31 @@ impl Step<'_> {
 
     /// Which of its files are the job's outputs, as they were when it was submitted: the payload may be gone by now,
     /// and the library may have another template of that name.
-    pub(crate) async fn output_rules(&self) -> Result<Outputs, StepError> {
-        let kept = std::fs::read(self.context.paths(self.cluster, self.id).outputs);
+    pub(crate) async fn output_rules(&self, place: &Place) -> Result<Outputs, StepError> {
+        let kept = std::fs::read(place.outputs());
         match kept.map(|bytes| serde_json::from_slice(&bytes)) {
             Ok(Ok(rules)) => Ok(rules),
             _ => Ok(self.prepared().await?.outputs),
         }
     }
+}
+
+/// Puts what was rendered into the job's directory; over what is there, so it can be repeated.
+fn put_rendered(files: &dyn JobFiles, rendered: &RenderedJob) -> io::Result<()> {
+    let in_work = |path: &str| format!("{}/{path}", Place::WORK);
+    let fixed = [INPUT_DIR, OUTPUT_DIR, CHECKPOINT_DIR, CONTROL_DIR];
+    let mut folders: BTreeSet<String> = fixed.iter().map(|path| in_work(path)).collect();
+    let parents = rendered
+        .files
+        .iter()
+        .filter_map(|f| f.path.rsplit_once('/'));
+    folders.extend(parents.map(|(folder, _)| in_work(folder)));
+    let folders: Vec<&str> = folders.iter().map(String::as_str).collect();
+    files.prepare(&folders)?;
+    rendered
+        .files
+        .iter()
+        .try_for_each(|f| put_whole(files, &in_work(&f.path), &f.bytes, f.executable))
 }
 
 fn warning(warning: ve_templates::Warning) -> Warning {

@@ -235,7 +235,8 @@ impl SlurmCli {
                 spec.script.display()
             ))
         })?;
-        if !self.runner.is_remote() && !spec.work_dir.is_dir() {
+        // What is another user's cannot be seen from here.
+        if spec.identity.is_none() && !self.runner.is_remote() && !spec.work_dir.is_dir() {
             return Err(SubmitError::Refused(format!(
                 "work_dir: {} is not a directory; make it first",
                 spec.work_dir.display()
@@ -405,6 +406,30 @@ impl Scheduler for SlurmCli {
                 .remove(&job.handle)
                 .map_err(|error| ForgetError::Unknown(error.to_string())),
         }
+    }
+
+    async fn end_all(&self) -> Result<(), QueryError> {
+        let user = format!("--user={}", self.runner.user());
+        let left = self
+            .ask(strings(&[
+                "squeue",
+                "--noheader",
+                "--all",
+                "--format=%A",
+                &user,
+            ]))
+            .await
+            .map_err(QueryError::Unknown)?;
+        let left = left.lines().count();
+        if left == 0 {
+            return Ok(());
+        }
+        self.ask(strings(&["scancel", &user]))
+            .await
+            .map_err(QueryError::Unknown)?;
+        Err(QueryError::Unknown(format!(
+            "{left} jobs that are still there were asked to end"
+        )))
     }
 }
 

@@ -210,6 +210,7 @@ pub fn job(bed: &dyn Bed, body: &str) -> io::Result<SubmitSpec> {
     Ok(SubmitSpec {
         handle,
         partition: bed.partition(),
+        identity: None,
         stdout: work_dir.join("stdout"),
         stderr: work_dir.join("stderr"),
         work_dir,

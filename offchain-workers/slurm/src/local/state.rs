@@ -191,6 +191,11 @@ impl State {
 
     pub fn submit(&self, spec: &SubmitSpec) -> Result<SchedulerJobId, SubmitError> {
         spec.check().map_err(SubmitError::Refused)?;
+        if spec.identity.is_some() {
+            let why =
+                "identity: the local scheduler has no users; its jobs run as the worker's own";
+            return Err(SubmitError::Refused(why.into()));
+        }
         let id = SchedulerJobId(spec.handle.clone());
         // First: a job that exists is not judged by what the machine or the work directory look like now.
         if self

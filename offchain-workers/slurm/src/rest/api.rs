@@ -1,6 +1,7 @@
 //! Questions to slurmctld and slurmdbd, with answers that mean the same whatever the version.
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -194,6 +195,17 @@ impl Api {
         let mut rows = self.rows(("job_name", name)).await?;
         rows.retain(|row| row.row.name == name);
         Ok(rows)
+    }
+
+    /// The jobs of this user that are not over, whatever their names.
+    pub async fn unfinished(&self) -> Result<BTreeSet<u32>, Trouble> {
+        let mut jobs = BTreeSet::new();
+        // Older versions take one state at a time.
+        for state in ["PENDING", "RUNNING", "SUSPENDED"] {
+            let rows = self.rows(("state", state)).await?;
+            jobs.extend(rows.into_iter().map(|row| row.row.job));
+        }
+        Ok(jobs)
     }
 
     async fn rows(&self, which: (&str, &str)) -> Result<Vec<DbRow>, Trouble> {

@@ -493,6 +493,25 @@ impl Scheduler for SlurmRest {
             .await
             .map_err(ForgetError::Unknown)
     }
+
+    async fn end_all(&self) -> Result<(), QueryError> {
+        let unknown = |trouble: Trouble| QueryError::Unknown(trouble.text());
+        let left = async {
+            self.api.accounting_is_complete().await?;
+            let left = self.api.unfinished().await?;
+            for job in &left {
+                // Whether it worked is seen by asking again.
+                self.api.cancel(*job).await?;
+            }
+            Ok(left.len())
+        };
+        match left.await.map_err(unknown)? {
+            0 => Ok(()),
+            left => Err(QueryError::Unknown(format!(
+                "{left} jobs that are still there were asked to end"
+            ))),
+        }
+    }
 }
 
 /// Says of failed attempts that their exit code is made up.

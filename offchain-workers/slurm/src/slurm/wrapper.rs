@@ -182,6 +182,7 @@ pub(super) mod tests {
         SubmitSpec {
             handle: "ve-0123abcd-7".into(),
             partition: None,
+            identity: None,
             work_dir: "/w".into(),
             script: "/w/script".into(),
             cpus: 1,

@@ -47,6 +47,7 @@ fn spec(dir: &Path) -> SubmitSpec {
     SubmitSpec {
         handle: HANDLE.into(),
         partition: None,
+        identity: None,
         work_dir: dir.to_owned(),
         script,
         cpus: 1,

@@ -15,7 +15,7 @@ use ve_provider::{
     failpoints::{unobserved, Observer},
     now_ms,
     reconcile::Intervals,
-    Artifacts, ClusterSettings, Context, Health, Library, Metrics, Records, Role, Settings,
+    Artifacts, ClusterSettings, Context, Health, Library, Metrics, Records, Role, RunAs, Settings,
 };
 use ve_slurm::{LocalConfig, LocalScheduler, Lookup, QueryError, Scheduler};
 use ve_store::Database;
@@ -293,7 +293,8 @@ impl World {
         let cluster = |id, work_dir: &str, scheduler: LocalScheduler| ClusterSettings {
             id,
             work_dir: self.root.join(work_dir),
-            scheduler: Arc::new(scheduler),
+            run_as: RunAs::Worker(Arc::new(scheduler)),
+            gpu_types: Default::default(),
             custom_scripts: false,
             partitions: false,
         };
@@ -321,6 +322,7 @@ impl World {
         let context = Context {
             chain: Arc::new(self.chain.clone()),
             records: Records::load(self.database().await).await.unwrap(),
+            identities: Default::default(),
             artifacts: Artifacts(self.artifacts()),
             library: Library::open(&self.root.join("library")).unwrap(),
             secret: secret(&self.root.join("worker.key")),

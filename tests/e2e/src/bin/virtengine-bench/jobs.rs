@@ -218,6 +218,7 @@ impl RawScheduler {
         let like = SubmitSpec {
             handle: String::new(),
             partition: None,
+            identity: None,
             work_dir: dir.clone(),
             script,
             cpus: 1,

@@ -1,8 +1,11 @@
 //! The configuration: one TOML file, read and checked whole before anything is opened.
 
+mod cluster;
+
+pub use cluster::{By, Cluster, Kind, Local, Rest, Slurm, Ssh, Token};
+
 use serde::Deserialize;
 use std::{
-    collections::BTreeSet,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -102,7 +105,7 @@ struct RawLog {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawProvider {
-    clusters: Spanned<Vec<RawCluster>>,
+    clusters: Spanned<Vec<cluster::RawCluster>>,
     usage_report_s: Option<Spanned<u64>>,
     log_s: Option<Spanned<u64>>,
     poll_s: Option<Spanned<u64>>,
@@ -111,17 +114,6 @@ struct RawProvider {
     drain_s: Option<u64>,
     parallel: Option<Spanned<usize>>,
     job_path: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawCluster {
-    id: Spanned<u32>,
-    scheduler: Spanned<String>,
-    state_dir: Spanned<PathBuf>,
-    work_dir: Spanned<PathBuf>,
-    cpus: Option<Spanned<u32>>,
-    memory_mib: Option<Spanned<u64>>,
 }
 
 /// A checked configuration. Paths are absolute: relative ones count from the file's own directory.
@@ -183,21 +175,6 @@ pub struct Provider {
     pub parallel: usize,
     /// `PATH` of jobs.
     pub job_path: String,
-}
-
-/// One cluster.
-#[derive(Clone, Debug)]
-pub struct Cluster {
-    /// Its number on chain.
-    pub id: u32,
-    /// Where the scheduler keeps its state.
-    pub state_dir: PathBuf,
-    /// Where jobs run.
-    pub work_dir: PathBuf,
-    /// Processors that jobs may use together.
-    pub cpus: u32,
-    /// Memory that jobs may use together, in MiB.
-    pub memory_mib: u64,
 }
 
 struct Checker<'a> {
@@ -388,56 +365,7 @@ fn decode_hex(digits: &str, to: &mut [u8; 32]) -> bool {
 fn provider(check: &Checker<'_>, raw: RawProvider) -> Result<Provider, ConfigError> {
     let message = "provider.clusters: name at least one [[provider.clusters]]";
     check.ensure(&raw.clusters, !raw.clusters.get_ref().is_empty(), message)?;
-    let mut clusters = Vec::new();
-    let (mut ids, mut directories) = (BTreeSet::new(), BTreeSet::new());
-    for cluster in raw.clusters.into_inner() {
-        let message = "provider.clusters.id: is there twice; every cluster has one entry";
-        check.ensure(&cluster.id, ids.insert(*cluster.id.get_ref()), message)?;
-        let message = "provider.clusters.scheduler: must be \"local\"; other schedulers are not in this version";
-        check.ensure(
-            &cluster.scheduler,
-            cluster.scheduler.get_ref() == "local",
-            message,
-        )?;
-        let state_dir = check.absolute(cluster.state_dir.get_ref());
-        let work_dir = check.absolute(cluster.work_dir.get_ref());
-        let message = "provider.clusters.state_dir: is used twice; every cluster needs its own";
-        check.ensure(
-            &cluster.state_dir,
-            directories.insert(state_dir.clone()),
-            message,
-        )?;
-        let message = "provider.clusters.work_dir: is used twice; every cluster needs its own";
-        check.ensure(
-            &cluster.work_dir,
-            directories.insert(work_dir.clone()),
-            message,
-        )?;
-        let machine = ve_slurm::Capacity::of_this_machine();
-        if let Some(cpus) = &cluster.cpus {
-            check.ensure(
-                cpus,
-                *cpus.get_ref() > 0,
-                "provider.clusters.cpus: must be at least 1",
-            )?;
-        }
-        if let Some(memory) = &cluster.memory_mib {
-            check.ensure(
-                memory,
-                *memory.get_ref() > 0,
-                "provider.clusters.memory_mib: must be at least 1",
-            )?;
-        }
-        clusters.push(Cluster {
-            id: cluster.id.into_inner(),
-            state_dir,
-            work_dir,
-            cpus: cluster.cpus.map_or(machine.cpus, Spanned::into_inner),
-            memory_mib: cluster
-                .memory_mib
-                .map_or(machine.memory_mib, Spanned::into_inner),
-        });
-    }
+    let clusters = cluster::clusters(check, raw.clusters.into_inner())?;
     if let Some(parallel) = &raw.parallel {
         // Each may hold one thread that waits for another one, of 512.
         let message = "provider.parallel: must be between 1 and 200";
@@ -464,7 +392,7 @@ fn provider(check: &Checker<'_>, raw: RawProvider) -> Result<Provider, ConfigErr
 }
 
 /// An example that only wants its numbers changed.
-pub const EXAMPLE: &str = include_str!("example.toml");
+pub const EXAMPLE: &str = include_str!("../example.toml");
 
 #[cfg(test)]
 mod tests {
@@ -509,7 +437,7 @@ mod tests {
             (
                 "\"local\"",
                 "\"slurm\"",
-                &["provider.clusters.scheduler", "local"],
+                &["provider.clusters.scheduler", "slurm-cli"],
             ),
             ("id = 0", "id = \"zero\"", &["invalid type", "u32"]),
             ("id = 0", "di = 0", &["unknown field `di`", "expected"]),

@@ -1,0 +1,80 @@
+//! The files of one job: written before it starts, read while it runs and when it has ended, removed in the end.
+//!
+//! On a cluster with identities they belong to the job's own unix user, and only a process of that user touches them:
+//! the worker streams bytes to and from an [`agent`] that runs as it. What an agent says is believed only as far as it
+//! concerns that user's own data: whoever owns the files could have put an answer into its mouth.
+
+pub mod agent;
+mod direct;
+mod remote;
+mod wire;
+
+pub use direct::Direct;
+pub use remote::{Agent, AsMember};
+
+use crate::beneath::Walk;
+use std::io::{self, Read, Write};
+
+/// A part of a file.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Wanted {
+    /// Path below the job's directory, components separated by `/`.
+    pub path: String,
+    /// First byte.
+    pub offset: u64,
+    /// Most bytes.
+    pub most: u64,
+}
+
+/// Told the position of what was wanted and the bytes that are there, which may be fewer.
+pub type Taker<'a> = dyn FnMut(usize, io::Result<&mut dyn Read>) -> io::Result<()> + 'a;
+
+/// The files below one job's directory. All calls block; none follows a link.
+pub trait JobFiles: Send + Sync {
+    /// Makes the job's directory and those below it, each for its owner alone; existing ones are kept.
+    fn prepare(&self, directories: &[&str]) -> io::Result<()>;
+
+    /// Length of a regular file; `None` if there is none of that name.
+    fn length(&self, path: &str) -> io::Result<Option<u64>>;
+
+    /// Begins to write a file of exactly `length` bytes, whose directory exists. It appears under its name when it is
+    /// whole and committed, and not at all before. One file is written at a time.
+    fn put(&self, path: &str, length: u64, executable: bool) -> io::Result<Box<dyn Put>>;
+
+    /// Reads parts of regular files, in order. What a file lacks, and why one cannot be read, goes to `take`; an error
+    /// of `take` ends it.
+    fn read(&self, wanted: &[Wanted], take: &mut Taker<'_>) -> io::Result<()>;
+
+    /// All regular files below a directory.
+    fn walk(&self, path: &str) -> io::Result<Walk>;
+
+    /// Removes the job's directory with all that is in it. Gone already is fine.
+    fn remove(&self) -> io::Result<()>;
+}
+
+/// A file on its way. Dropped without [`Put::commit`], it leaves nothing under its name.
+pub trait Put: Write + Send {
+    /// All bytes were written: on disk under its name when this returns.
+    fn commit(self: Box<Self>) -> io::Result<()>;
+}
+
+/// What [`JobFiles::put`] calls a file that is executable, towards an agent; others are `data`.
+const PROGRAM: &str = "program";
+/// Where a file lies until it is whole, below the job's directory.
+const PARTIAL: &str = "partial";
+
+/// Writes a small file.
+pub fn put_whole(
+    files: &dyn JobFiles,
+    path: &str,
+    bytes: &[u8],
+    executable: bool,
+) -> io::Result<()> {
+    let mut put = files.put(path, bytes.len() as u64, executable)?;
+    put.write_all(bytes)?;
+    put.commit()
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

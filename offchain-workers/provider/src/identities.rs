@@ -1,0 +1,286 @@
+//! Who has which identity of a cluster's pool.
+//!
+//! * A member of the pool belongs to one customer from their first job until the last of their jobs has been cleared
+//!   away, directories included; all their jobs meanwhile run as it.
+//! * A lease is on disk before anything is done as the member, and remains on disk until all that its customer left there
+//!   has been removed: killed at any instant, the next start does what is missing.
+//! * A member of which nothing is known here and whose directory is not empty is not given to anybody: what lies there may
+//!   be somebody's.
+
+use crate::{
+    files::Agent,
+    policy::{Outside, StepError},
+};
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use sp_core::crypto::AccountId32;
+use std::{collections::BTreeSet, io, path::PathBuf, sync::Arc};
+use tokio::sync::Mutex;
+use ve_slurm::identity::{Identity, PerMember, Pool};
+use ve_store::{Database, Record};
+use virtengine_primitives::{AgreementId, ClusterId};
+
+const KIND: &str = "identity-lease";
+const PAGE: u32 = 500;
+
+/// The directories of a pool's members.
+#[async_trait]
+pub trait Homes: Send + Sync {
+    /// Whether nothing lies in the directory of a member.
+    async fn is_empty(&self, member: &Identity) -> io::Result<bool>;
+    /// Ends what a member still runs, on the cluster and on this machine, and removes all that lies in its directory.
+    async fn clear(&self, member: &Identity) -> io::Result<()>;
+}
+
+/// A pool and the way to its members' directories.
+#[derive(Clone)]
+pub struct PoolSettings {
+    /// Whom it consists of.
+    pub pool: Pool,
+    /// How one acts as one of them.
+    pub agent: Agent,
+    /// How each of them speaks to the scheduler.
+    pub clients: Arc<PerMember>,
+}
+
+#[async_trait]
+impl Homes for PoolSettings {
+    async fn is_empty(&self, member: &Identity) -> io::Result<bool> {
+        let (agent, member, home) = self.of(member);
+        tokio::task::spawn_blocking(move || agent.is_empty(&member, &home)).await?
+    }
+
+    async fn clear(&self, member: &Identity) -> io::Result<()> {
+        // First what runs on the cluster: it could go on writing, and reading what the next customer brings.
+        let client = self.clients.of(member).map_err(io::Error::other)?;
+        client.end_all().await.map_err(io::Error::other)?;
+        let (agent, member, home) = self.of(member);
+        tokio::task::spawn_blocking(move || agent.clear(&member, &home)).await?
+    }
+}
+
+impl PoolSettings {
+    fn of(&self, member: &Identity) -> (Agent, Identity, PathBuf) {
+        (self.agent.clone(), member.clone(), self.pool.home(member))
+    }
+}
+
+/// Who has a member, and for which jobs. Without jobs it is being cleared, and nobody's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Lease {
+    customer: String,
+    jobs: BTreeSet<AgreementId>,
+}
+
+/// Why no identity was leased.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaseError {
+    /// Every member is somebody's.
+    #[error(
+        "the identity pool of cluster {cluster} is empty: {leased} of {size} members are in use{strange}; make it larger \
+         (`size` in the configuration, then `virtengine-worker pool`), or wait until customers' jobs are cleared away"
+    )]
+    Exhausted {
+        /// Of which cluster.
+        cluster: ClusterId,
+        /// Members that customers have.
+        leased: usize,
+        /// All members.
+        size: u16,
+        /// What else is wrong, or empty.
+        strange: String,
+    },
+    /// A member could not be looked at or cleared.
+    #[error("member {user} of the identity pool: {source}")]
+    Member {
+        /// Which.
+        user: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The worker's database failed.
+    #[error(transparent)]
+    Store(#[from] ve_store::Error),
+}
+
+impl From<LeaseError> for StepError {
+    fn from(error: LeaseError) -> Self {
+        let outside = match &error {
+            LeaseError::Store(_) => Outside::Store,
+            LeaseError::Exhausted { .. } => Outside::Scheduler,
+            LeaseError::Member { .. } => Outside::Disk,
+        };
+        Self::Unanswered {
+            outside,
+            reason: error.to_string(),
+        }
+    }
+}
+
+fn of(member: &Identity) -> impl FnOnce(io::Error) -> LeaseError {
+    let user = member.user.clone();
+    move |source| LeaseError::Member { user, source }
+}
+
+/// The leases of one cluster's pool. The database belongs to this process alone.
+pub struct Identities {
+    database: Database,
+    cluster: ClusterId,
+    pool: Pool,
+    homes: Arc<dyn Homes>,
+    /// One change at a time.
+    turn: Mutex<()>,
+}
+
+impl Identities {
+    /// The leases that are on record.
+    pub fn new(database: Database, cluster: ClusterId, pool: Pool, homes: Arc<dyn Homes>) -> Self {
+        Self {
+            database,
+            cluster,
+            pool,
+            homes,
+            turn: Mutex::new(()),
+        }
+    }
+
+    /// The identity of a customer, leased for one more job. Done before for this job, it is the same again.
+    ///
+    /// `fresh`: the job cannot have run before. If it can, the worker's store was lost; then a directory that holds
+    /// something unknown may be this job's, and nothing is leased until somebody has looked at it.
+    pub async fn lease(
+        &self,
+        customer: &AccountId32,
+        job: AgreementId,
+        fresh: bool,
+    ) -> Result<Identity, LeaseError> {
+        let _turn = self.turn.lock().await;
+        let all = self.leases().await?;
+        let customer = hex::encode(customer);
+        let theirs = all
+            .iter()
+            .find(|(_, lease)| lease.value.customer == customer && !lease.value.jobs.is_empty());
+        if let Some((member, lease)) = theirs {
+            let mut lease = lease.clone();
+            if lease.value.jobs.insert(job) {
+                self.database.update(KIND, &mut lease).await?;
+            }
+            return Ok(member.clone());
+        }
+        let lease = Lease {
+            customer,
+            jobs: BTreeSet::from([job]),
+        };
+        // Those that were not cleared to the end come last.
+        let (mut unused, mut left, mut strange) = (Vec::new(), Vec::new(), Vec::new());
+        for member in self.pool.members() {
+            match all.iter().find(|(leased, _)| *leased == member) {
+                None => unused.push(member),
+                Some((_, found)) if found.value.jobs.is_empty() => left.push((member, found)),
+                Some(_) => {}
+            }
+        }
+        for (member, found) in left {
+            match self.clear(&member, found).await {
+                Ok(()) => unused.push(member),
+                Err(error) => strange.push(error.to_string()),
+            }
+        }
+        let mut chosen = None;
+        for member in unused {
+            if self.homes.is_empty(&member).await.map_err(of(&member))? {
+                chosen = chosen.or(Some(member));
+                if fresh {
+                    break;
+                }
+            } else {
+                strange.push(format!(
+                    "the directory of {} holds files of which this worker knows nothing: look at them and empty it",
+                    member.user
+                ));
+            }
+        }
+        if let Some(member) = chosen.filter(|_| fresh || strange.is_empty()) {
+            self.database
+                .insert(KIND, &self.id(&member), &lease)
+                .await?;
+            return Ok(member);
+        }
+        Err(LeaseError::Exhausted {
+            cluster: self.cluster,
+            leased: all.len(),
+            size: self.pool.size(),
+            strange: strange.iter().map(|why| format!("; {why}")).collect(),
+        })
+    }
+
+    /// A job needs its identity no more. With the last one all that the member has left is removed before anybody else can
+    /// get it. Repeated until it succeeds; `member` as the job knows it, if it does.
+    pub async fn release(&self, member: Option<&str>, job: AgreementId) -> Result<(), LeaseError> {
+        let _turn = self.turn.lock().await;
+        for (identity, mut lease) in self.leases().await? {
+            let was = lease.value.jobs.remove(&job);
+            if was {
+                self.database.update(KIND, &mut lease).await?;
+            }
+            let theirs = was || member == Some(identity.user.as_str());
+            if theirs && lease.value.jobs.is_empty() {
+                self.clear(&identity, &lease).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Clears the members that were being cleared when the last process ended. All are tried; the first error is returned.
+    pub async fn sweep(&self) -> Result<(), LeaseError> {
+        let _turn = self.turn.lock().await;
+        let mut result = Ok(());
+        for (identity, lease) in self.leases().await? {
+            if lease.value.jobs.is_empty() {
+                result = result.and(self.clear(&identity, &lease).await);
+            }
+        }
+        result
+    }
+
+    /// Number of members that are somebody's.
+    pub async fn leased(&self) -> Result<usize, LeaseError> {
+        Ok(self.leases().await?.len())
+    }
+
+    /// Removes what a member has left, then the record that it has.
+    async fn clear(&self, member: &Identity, lease: &Record<Lease>) -> Result<(), LeaseError> {
+        let cleared = self.homes.clear(member).await;
+        cleared.map_err(of(member))?;
+        self.database.remove(KIND, &lease.id, lease.version).await?;
+        Ok(())
+    }
+
+    fn id(&self, member: &Identity) -> String {
+        format!("{:010}/{}", self.cluster, member.user)
+    }
+
+    async fn leases(&self) -> Result<Vec<(Identity, Record<Lease>)>, LeaseError> {
+        let prefix = format!("{:010}/", self.cluster);
+        let mut all = Vec::new();
+        let mut after = prefix.clone();
+        loop {
+            let page: Vec<Record<Lease>> = self.database.list(KIND, &after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.id.clone();
+            let here = page.into_iter().filter_map(|record| {
+                let member = self.pool.known(record.id.strip_prefix(&prefix)?)?;
+                Some((member, record))
+            });
+            all.extend(here);
+            if !after.starts_with(&prefix) {
+                break;
+            }
+        }
+        Ok(all)
+    }
+}
+
+#[cfg(test)]
+#[path = "identities_tests.rs"]
+mod tests;

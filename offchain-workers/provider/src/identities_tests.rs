@@ -1,0 +1,305 @@
+use super::*;
+use proptest::prelude::*;
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    path::Path,
+    pin::pin,
+    sync::Mutex as Shared,
+    task::{Context, Poll},
+};
+
+/// Directories of members: whose files lie in them.
+#[derive(Default)]
+struct Disk {
+    homes: Shared<BTreeMap<String, BTreeSet<String>>>,
+    broken: Shared<bool>,
+}
+
+impl Disk {
+    fn write(&self, member: &Identity, customer: u8) {
+        let mut homes = self.homes.lock().unwrap();
+        let files = homes.entry(member.user.clone()).or_default();
+        files.insert(hex::encode(account(customer)));
+    }
+
+    fn in_home(&self, user: &str) -> BTreeSet<String> {
+        self.homes
+            .lock()
+            .unwrap()
+            .get(user)
+            .cloned()
+            .unwrap_or_default()
+    }
+}
+
+#[async_trait]
+impl Homes for Disk {
+    async fn is_empty(&self, member: &Identity) -> io::Result<bool> {
+        tokio::task::yield_now().await;
+        Ok(self.in_home(&member.user).is_empty())
+    }
+
+    async fn clear(&self, member: &Identity) -> io::Result<()> {
+        tokio::task::yield_now().await;
+        if *self.broken.lock().unwrap() {
+            return Err(io::Error::other("the file system does not answer"));
+        }
+        self.homes.lock().unwrap().remove(&member.user);
+        tokio::task::yield_now().await;
+        Ok(())
+    }
+}
+
+fn account(customer: u8) -> AccountId32 {
+    AccountId32::new([customer; 32])
+}
+
+fn pool(size: u16) -> Pool {
+    Pool::new("vejob", size, Path::new("/srv/ve"), "ve", None, 10).unwrap()
+}
+
+fn identities(database: &Database, size: u16, disk: &Arc<Disk>) -> Identities {
+    Identities::new(database.clone(), 1, pool(size), disk.clone())
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// A customer's job begins, and writes.
+    Lease { customer: u8, job: u64 },
+    /// One of the jobs that hold something is cleared away.
+    Release { which: usize },
+    /// The worker's process ends somewhere in the middle of one of the two.
+    Crash { polls: usize, step: Box<Step> },
+    /// Directories cannot be cleared, or can again.
+    Disk { broken: bool },
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let plain = prop_oneof![
+        3 => (0u8..5, 0u64..40).prop_map(|(customer, job)| Step::Lease { customer, job: job * 5 + u64::from(customer) }),
+        3 => (0usize..40).prop_map(|which| Step::Release { which }),
+    ];
+    let crash = (0usize..6, plain.clone()).prop_map(|(polls, step)| Step::Crash {
+        polls,
+        step: Box::new(step),
+    });
+    let disk = any::<bool>().prop_map(|broken| Step::Disk { broken });
+    proptest::collection::vec(prop_oneof![4 => plain, 2 => crash, 1 => disk], 1..40)
+}
+
+/// Polls a future so many times at most; `None` if it was dropped before its end, as by a process that ends.
+async fn at_most<T>(polls: Option<usize>, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    let mut left = polls;
+    std::future::poll_fn(|context: &mut Context<'_>| match &mut left {
+        None => work.as_mut().poll(context).map(Some),
+        Some(0) => Poll::Ready(None),
+        Some(left) => {
+            *left -= 1;
+            work.as_mut().poll(context).map(Some)
+        }
+    })
+    .await
+}
+
+/// What jobs hold, as their own records would say: noted before a lease, struck out after a release.
+#[derive(Default)]
+struct Model {
+    /// Jobs that begun, with their customer, and the member if they know it.
+    jobs: BTreeMap<u64, (u8, Option<String>)>,
+    polls: Option<usize>,
+}
+
+impl Model {
+    async fn lease(&mut self, identities: &Identities, disk: &Disk, customer: u8, job: u64) {
+        self.jobs.entry(job).or_insert((customer, None));
+        let account = account(customer);
+        let leased = at_most(self.polls.take(), identities.lease(&account, job, true)).await;
+        if let Some(Ok(member)) = leased {
+            let found = disk.in_home(&member.user);
+            let own = hex::encode(account);
+            assert!(
+                found.iter().all(|c| *c == own),
+                "{member:?} holds {found:?}, leased to {customer}"
+            );
+            disk.write(&member, customer);
+            self.jobs.insert(job, (customer, Some(member.user)));
+        }
+    }
+
+    async fn release(&mut self, identities: &Identities, job: u64) {
+        let Some((_, member)) = self.jobs.get(&job).cloned() else {
+            return;
+        };
+        let released = identities.release(member.as_deref(), job);
+        let released = at_most(self.polls.take(), released).await;
+        if let Some(Ok(())) = released {
+            self.jobs.remove(&job);
+        }
+    }
+}
+
+async fn run(steps: Vec<Step>) {
+    // On disk: a question that is cut off takes its connection with it, and a database in memory is its connection.
+    let directory = tempfile::tempdir().unwrap();
+    let database = Database::open(&directory.path().join("worker.db"))
+        .await
+        .unwrap();
+    let disk = Arc::new(Disk::default());
+    let mut model = Model::default();
+    let mut now = identities(&database, 3, &disk);
+    for step in steps {
+        let step = match step {
+            Step::Crash { polls, step } => {
+                model.polls = Some(polls);
+                *step
+            }
+            step => step,
+        };
+        let crashes = model.polls.is_some();
+        match step {
+            Step::Lease { customer, job } => model.lease(&now, &disk, customer, job).await,
+            Step::Release { which } => {
+                let jobs: Vec<_> = model.jobs.keys().copied().collect();
+                if let Some(job) = jobs.get(which % jobs.len().max(1)) {
+                    model.release(&now, *job).await;
+                }
+            }
+            Step::Disk { broken } => *disk.broken.lock().unwrap() = broken,
+            Step::Crash { .. } => unreachable!("crashes do not nest"),
+        }
+        if crashes {
+            model.polls = None;
+            now = identities(&database, 3, &disk);
+            let _ = now.sweep().await;
+        }
+        // No two customers share a member, and no customer has two.
+        let mut owners = BTreeMap::new();
+        let mut members = BTreeMap::new();
+        for (customer, member) in model.jobs.values() {
+            let Some(member) = member else { continue };
+            // One whose release was cut off may have let go of it already.
+            let leases = now.leases().await.unwrap();
+            let held = leases.iter().any(|(m, lease)| {
+                m.user == *member && lease.value.customer == hex::encode(account(*customer))
+            });
+            if held {
+                assert_eq!(
+                    *owners.entry(member.clone()).or_insert(*customer),
+                    *customer
+                );
+                assert_eq!(*members.entry(*customer).or_insert(member.clone()), *member);
+            }
+        }
+    }
+    // All jobs are cleared away: the pool is whole and clean again.
+    *disk.broken.lock().unwrap() = false;
+    for job in model.jobs.keys().copied().collect::<Vec<_>>() {
+        model.release(&now, job).await;
+    }
+    assert!(model.jobs.is_empty());
+    now.sweep().await.unwrap();
+    assert_eq!(now.leased().await.unwrap(), 0);
+    for member in pool(3).members() {
+        assert!(
+            disk.in_home(&member.user).is_empty(),
+            "{member:?} is not clean"
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #[test]
+    fn members_should_never_be_shared_when_leases_releases_and_crashes_come_in_any_order(steps in steps()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(run(steps));
+    }
+}
+
+#[tokio::test]
+async fn lease_should_say_what_to_do_when_the_pool_is_empty() {
+    let database = Database::in_memory().await.unwrap();
+    let disk = Arc::new(Disk::default());
+    let identities = identities(&database, 2, &disk);
+    let first = identities.lease(&account(1), 1, true).await.unwrap();
+    assert_eq!(identities.lease(&account(1), 2, true).await.unwrap(), first);
+    identities.lease(&account(2), 3, true).await.unwrap();
+    let error = identities
+        .lease(&account(3), 4, true)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("2 of 2") && error.contains("virtengine-worker pool"),
+        "{error}"
+    );
+    // One job of two is gone: still theirs. Both: free.
+    identities.release(Some(&first.user), 1).await.unwrap();
+    assert!(identities.lease(&account(3), 4, true).await.is_err());
+    identities.release(Some(&first.user), 2).await.unwrap();
+    assert_eq!(identities.lease(&account(3), 4, true).await.unwrap(), first);
+}
+
+#[tokio::test]
+async fn lease_should_pass_over_a_member_when_files_of_nobody_lie_there() {
+    let database = Database::in_memory().await.unwrap();
+    let disk = Arc::new(Disk::default());
+    let members: Vec<_> = pool(2).members().collect();
+    disk.write(&members[0], 9);
+    let identities = identities(&database, 2, &disk);
+    assert_eq!(
+        identities.lease(&account(1), 1, true).await.unwrap(),
+        members[1]
+    );
+    let error = identities
+        .lease(&account(2), 2, true)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains(&members[0].user), "{error}");
+    assert_eq!(
+        disk.in_home(&members[0].user).len(),
+        1,
+        "and nothing of it was removed"
+    );
+}
+
+#[tokio::test]
+async fn lease_should_wait_for_a_look_when_the_job_may_have_run_as_somebody_forgotten() {
+    let database = Database::in_memory().await.unwrap();
+    let disk = Arc::new(Disk::default());
+    let members: Vec<_> = pool(3).members().collect();
+    disk.write(&members[1], 1);
+    let identities = identities(&database, 3, &disk);
+    let error = identities
+        .lease(&account(1), 1, false)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains(&members[1].user), "{error}");
+    disk.clear(&members[1]).await.unwrap();
+    assert_eq!(
+        identities.lease(&account(1), 1, false).await.unwrap(),
+        members[0]
+    );
+}
+
+#[tokio::test]
+async fn release_should_keep_a_member_from_others_when_its_directory_cannot_be_cleared() {
+    let database = Database::in_memory().await.unwrap();
+    let disk = Arc::new(Disk::default());
+    let identities = identities(&database, 1, &disk);
+    let member = identities.lease(&account(1), 1, true).await.unwrap();
+    disk.write(&member, 1);
+    *disk.broken.lock().unwrap() = true;
+    assert!(identities.release(Some(&member.user), 1).await.is_err());
+    assert!(identities.lease(&account(2), 2, true).await.is_err());
+    *disk.broken.lock().unwrap() = false;
+    assert_eq!(
+        identities.lease(&account(2), 2, true).await.unwrap(),
+        member
+    );
+    assert!(disk.in_home(&member.user).is_empty());
+}

@@ -1,0 +1,162 @@
+//! A real SLURM cluster beside a market, and a worker that runs its jobs there as members of a pool.
+
+use crate::{binary, described, free_ports, repository, Market};
+use anyhow::{ensure, Context, Result};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+/// Members of the pool.
+pub const MEMBERS: u16 = 3;
+
+/// How the worker speaks to SLURM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// By its commands.
+    Commands,
+    /// Through slurmrestd.
+    Rest,
+}
+
+/// A cluster of its own for one market; gone with it.
+pub struct Slurm {
+    home: PathBuf,
+    port: u16,
+    /// Where members of the pool have their directories.
+    pub pool: PathBuf,
+}
+
+impl Slurm {
+    /// Starts a cluster in the market's directory, makes the pool, and has the market's worker use it.
+    pub fn beside(market: &mut Market, by: By) -> Result<Self> {
+        // SLURM's daemons and the members of the pool pass through; what they may not see has a mode of its own.
+        fs::set_permissions(market.dir.path(), fs::Permissions::from_mode(0o711))?;
+        let slurm = Self {
+            home: market.path("slurm"),
+            port: free_ports(20),
+            pool: market.path("pool"),
+        };
+        slurm.cluster(&["up"])?;
+        let program = market.path("bin/virtengine-worker");
+        fs::create_dir_all(market.path("bin"))?;
+        fs::copy(binary("virtengine-worker"), &program)?;
+        slurm.configure(market, by, &program)?;
+        let made = slurm.make_pool(market, &program)?;
+        ensure!(
+            made.status.success(),
+            "making the pool: {}",
+            described(&made)
+        );
+        Ok(slurm)
+    }
+
+    /// `virtengine-worker pool --apply`.
+    pub fn make_pool(&self, market: &Market, program: &Path) -> Result<Output> {
+        Command::new(program)
+            .args(["pool", "--apply", "--worker-user", "root", "--config"])
+            .arg(market.path("worker.toml"))
+            .output()
+            .context("running virtengine-worker pool")
+    }
+
+    /// Changes the worker's configuration from the local scheduler to this cluster.
+    pub fn configure(&self, market: &Market, by: By, program: &Path) -> Result<()> {
+        let file = market.path("worker.toml");
+        let text = fs::read_to_string(&file)?;
+        let before = text
+            .split("[[provider.clusters]]")
+            .next()
+            .context("the market's configuration")?;
+        let (scheduler, rest) = match by {
+            By::Commands => ("slurm-cli", String::new()),
+            By::Rest => (
+                "slurm-rest",
+                format!(
+                    "[provider.clusters.rest]\nurl = \"http://127.0.0.1:{}\"\ncluster = \"vetest\"\nkey_file = \"{}\"\n",
+                    self.port + 2,
+                    self.home.join("etc/jwt_hs256.key").display()
+                ),
+            ),
+        };
+        let text = format!(
+            "{before}[[provider.clusters]]\nid = 1\nscheduler = \"{scheduler}\"\nwork_dir = \"{}\"\nslurm_conf = \"{}\"\n\
+             [provider.clusters.pool]\nusers = \"vejob\"\nsize = {MEMBERS}\ndir = \"{}\"\njobs_each = 50\n\
+             worker_program = \"{}\"\n{rest}",
+            market.path("worker-jobs").display(),
+            self.conf().display(),
+            self.pool.display(),
+            program.display(),
+        );
+        Ok(fs::write(file, text)?)
+    }
+
+    fn conf(&self) -> PathBuf {
+        self.home.join("etc/slurm.conf")
+    }
+
+    fn cluster(&self, arguments: &[&str]) -> Result<()> {
+        // Not through a pipe: what it starts may hold on to it.
+        let log = self.home.with_extension("log");
+        let status = Command::new("bash")
+            .arg(repository().join("scripts/slurm-cluster.sh"))
+            .args(arguments)
+            .env("VE_SLURM_HOME", &self.home)
+            .env("VE_SLURM_PORT", self.port.to_string())
+            .stdin(Stdio::null())
+            .stdout(fs::File::create(&log)?)
+            .stderr(fs::File::options().append(true).open(&log)?)
+            .status()?;
+        let shown = arguments.join(" ");
+        let said = fs::read_to_string(&log)?;
+        ensure!(status.success(), "slurm-cluster.sh {shown}: {said}");
+        Ok(())
+    }
+
+    /// Runs one of SLURM's commands as root and returns what it prints.
+    pub fn ask(&self, command: &[&str]) -> Result<String> {
+        let (program, arguments) = command.split_first().context("a command")?;
+        let output = Command::new(program)
+            .args(arguments)
+            .env("SLURM_CONF", self.conf())
+            .env("TZ", "UTC")
+            .output()?;
+        ensure!(
+            output.status.success(),
+            "{}: {}",
+            command.join(" "),
+            described(&output)
+        );
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// What accounting says of all attempts of a job of that handle, one in a line: fields as `sacct --format` names them.
+    pub fn accounting(&self, handle: &str, format: &str) -> Result<Vec<Vec<String>>> {
+        let rows = self.ask(&[
+            "sacct",
+            "-X",
+            "-D",
+            "-P",
+            "-n",
+            "-a",
+            "-S",
+            "2020-01-01",
+            "--name",
+            handle,
+            "-o",
+            format,
+        ])?;
+        let fields = |line: &str| line.split('|').map(str::to_owned).collect();
+        Ok(rows.lines().map(fields).collect())
+    }
+}
+
+impl Drop for Slurm {
+    fn drop(&mut self) {
+        if let Err(error) = self.cluster(&["wipe"]) {
+            eprintln!("the SLURM cluster of this test could not be removed: {error:#}");
+        }
+    }
+}
