@@ -37,8 +37,7 @@ pub(super) fn decode(file: &[u8]) -> Result<(Picture, Orientation), Reason> {
 /// ITU-T T.81, annex B: a marker is 0xff and a code; all but a few are followed by a length, which counts itself, and that
 /// many bytes. In the data of a scan 0xff is followed by zero or a restart marker.
 fn is_complete(file: &[u8]) -> bool {
-    let from_marker =
-        |bytes: &'_ [u8]| bytes.iter().position(|b| *b == 0xff).unwrap_or(bytes.len());
+    let from_marker = |bytes: &[u8]| bytes.iter().position(|b| *b == 0xff).unwrap_or(bytes.len());
     let mut at = 2;
     while let Some([0xff, code]) = file.get(at..at + 2) {
         at += match code {

@@ -1,6 +1,6 @@
 //! Files that decode to what was drawn, and files that do not decode.
 
-use crate::fixture;
+use crate::{cases, fixture};
 use proptest::prelude::*;
 use ve_ml_pipeline::{decode, Picture, Reason, MAX_FILE};
 
@@ -190,7 +190,7 @@ fn file_should_be_refused_when_it_is_no_picture() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4000) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None,..ProptestConfig::with_cases(cases(4000)) })]
 
     #[test]
     fn decoder_should_answer_when_bytes_are_damaged(

@@ -1,12 +1,13 @@
 //! Everything together.
 
-use crate::{fixture, pipeline};
+use crate::{cases, fixture, pipeline};
+use proptest::prelude::*;
 use ve_ml_engine::Execution;
 use ve_ml_pipeline::{
     capture::{Expected, PublicKey},
     features::evidence,
     stages::Stage,
-    Evidence, Findings, Outcome, Picture, Readers, Reason, Slot,
+    Evidence, Features, Findings, Outcome, Picture, Readers, Reason, Slot,
 };
 
 pub fn expected(salt: u8) -> Expected<'static> {
@@ -145,4 +146,33 @@ fn readers_should_see_both_sides_when_a_document_has_them() {
         outcome.digests[Stage::Mrz as usize],
         run(&evidence).digests[Stage::Mrz as usize]
     );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(cases(6))
+    })]
+
+    /// Whatever is uploaded, there is an answer, and the same one twice.
+    #[test]
+    fn outcome_should_be_the_same_twice_when_files_are_damaged(
+        which in prop::sample::select(vec!["baseline-420.jpg", "progressive-420.jpg", "face.png"]),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+    ) {
+        let mut file = fixture(which);
+        for (at, byte) in damage {
+            *at.get_mut(&mut file) = byte;
+        }
+        let evidence = Evidence {
+            document: Some(&file),
+            back: Some(&file),
+            selfie: Some(&file),
+            frames: vec![&file],
+            capture: None,
+        };
+        let first = run(&evidence);
+        prop_assert!(Features::from_values(*first.features.values()).is_ok());
+        prop_assert_eq!(run(&evidence), first);
+    }
 }

@@ -1,13 +1,17 @@
 //! Detection, alignment, embedding: on drawn faces, and on a folder of real ones when there is one.
 
 use crate::{models, picture, pipeline};
-use std::{env, fs, path::PathBuf};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
 use ve_ml_engine::Execution;
 use ve_ml_pipeline::{
     align::Aligned,
     decode,
     detect::{detect, Faces, CERTAIN, GRIDS, ONE},
     models::{Detector, Embedder, Embedding},
+    quality::{Quality, DOCUMENT_SIDE},
     Picture, UNIT,
 };
 
@@ -130,6 +134,17 @@ fn cosine_should_be_the_real_one_within_its_error_when_faces_are_compared() {
     );
 }
 
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut paths: Vec<_> = entries.map(|e| e.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+fn open(file: &Path) -> Picture {
+    decode(&fs::read(file).unwrap()).unwrap_or_else(|r| panic!("{}: {r:?}", file.display()))
+}
+
 /// Set `VE_FACES` to a folder with a sub-folder of pictures for each person to measure the distributions.
 #[test]
 fn faces_of_a_person_should_be_closer_than_those_of_two_when_a_folder_is_given() {
@@ -137,20 +152,10 @@ fn faces_of_a_person_should_be_closer_than_those_of_two_when_a_folder_is_given()
         println!("VE_FACES names no folder of faces: nothing is measured");
         return;
     };
-    let entries = |folder: &PathBuf| {
-        let mut paths: Vec<_> = fs::read_dir(folder)
-            .unwrap()
-            .map(|e| e.unwrap().path())
-            .collect();
-        paths.sort();
-        paths
-    };
     let (mut faces, mut missed) = (Vec::new(), 0);
     for (person, folder) in entries(&folder).iter().filter(|p| p.is_dir()).enumerate() {
         for file in entries(folder) {
-            let picture = decode(&fs::read(&file).unwrap())
-                .unwrap_or_else(|r| panic!("{}: {r:?}", file.display()));
-            match embed(&picture) {
+            match embed(&open(&file)) {
                 Some(embedding) => faces.push((person, embedding)),
                 None => missed += 1,
             }
@@ -183,4 +188,34 @@ fn faces_of_a_person_should_be_closer_than_those_of_two_when_a_folder_is_given()
     assert!(missed * 20 <= faces.len(), "{missed} faces were not found");
     assert!(at(&genuine, 5) > at(&impostor, 95));
     assert!(error < 1.02);
+}
+
+/// Set `VE_DOCUMENTS` to a folder of pictures of documents to see what is measured of each.
+#[test]
+fn documents_should_show_portraits_when_a_folder_is_given() {
+    let Some(folder) = env::var_os("VE_DOCUMENTS").map(PathBuf::from) else {
+        println!("VE_DOCUMENTS names no folder of documents: nothing is measured");
+        return;
+    };
+    let is_picture = |f: &PathBuf| f.extension().is_some_and(|e| e == "jpg" || e == "png");
+    let files: Vec<_> = entries(&folder).into_iter().filter(is_picture).collect();
+    let mut portraits = 0;
+    println!("file, size, turns, faces, pixels between the eyes; sharpness, brightness, contrast, black, white");
+    for file in &files {
+        let picture = open(file);
+        let Faces { turns, faces } = find(&picture);
+        let quality = Quality::of(&picture.shrunk(DOCUMENT_SIDE)).values();
+        let (name, size) = (
+            file.file_name().unwrap(),
+            (picture.width(), picture.height()),
+        );
+        let eyes = faces.first().map(|face| face.eyes());
+        println!(
+            "{name:?} {size:?} {turns} {} {eyes:?} {quality:?}",
+            faces.len()
+        );
+        portraits += usize::from(!faces.is_empty());
+    }
+    println!("{portraits} portraits in {} documents", files.len());
+    assert!(portraits * 2 > files.len());
 }

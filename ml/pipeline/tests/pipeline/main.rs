@@ -7,7 +7,7 @@ mod decode;
 mod evidence;
 mod faces;
 
-use std::{fs, path::PathBuf, sync::LazyLock};
+use std::{env, fs, path::PathBuf, sync::LazyLock};
 use ve_ml_engine::Execution;
 use ve_ml_pipeline::{
     models::{Detector, Embedder},
@@ -26,6 +26,13 @@ fn fixture(name: &str) -> Vec<u8> {
 
 fn picture(name: &str) -> Picture {
     ve_ml_pipeline::decode(&fixture(name)).expect("a fixture is a valid picture")
+}
+
+/// Random cases of a test: a few by default, more for a long run with `VE_FUZZ` times as many.
+fn cases(few: u32) -> u32 {
+    let times: u32 =
+        env::var("VE_FUZZ").map_or(1, |times| times.parse().expect("VE_FUZZ is a number"));
+    few * times
 }
 
 static DETECTOR: LazyLock<Vec<u8>> = LazyLock::new(|| artefact("yunet"));
