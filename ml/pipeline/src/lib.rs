@@ -3,11 +3,6 @@
 //! * [`features`] is the schema: 64 numbers, each with a name, a range, a unit and a meaning.
 //! * [`reasons`] says why something is missing or wrong, and what a person can do about it.
 //!
-//! Without the feature `std` these two are all there is, so that a scorer inside the runtime shares the schema.
-#![cfg_attr(not(feature = "std"), no_std)]
+//! Both belong to the scorer, which the runtime links too.
 
-pub mod features;
-pub mod reasons;
-
-pub use features::{Features, Slot};
-pub use reasons::Reason;
+pub use ve_ml_score::{features, reasons, Features, Reason, Slot};

@@ -1,0 +1,1 @@
+//! PDF417 codes and the driving licences in them.
