@@ -3,6 +3,7 @@
 //! * [`features`] is the schema of the feature vector: 64 numbers, each with a name, a range, a unit and a meaning.
 //! * [`reasons`] says why evidence counts less than it could, and what a person can do about it.
 //! * [`Weights`] is what evidence is worth: a small file, pinned by its hash like a network.
+//! * [`sample`] makes the inputs of the known answers.
 //! * [`assess`] adds up points and applies the hard rules; [`Band`] names what the result means.
 //!
 //! The score is the sum of the [`Line`]s, at most 100, and at most the lowest [`Cap`] that applies. More proof never lowers
@@ -19,6 +20,7 @@ pub mod features;
 mod points;
 pub mod reasons;
 mod rules;
+pub mod sample;
 mod scopes;
 mod weights;
 

@@ -16,10 +16,10 @@ pub struct Cap {
     pub most: u8,
 }
 
-/// Frames below which a challenge has too few to say more about it.
-const FEW_FRAMES: i32 = 5;
-/// Range of yaw below which a head did not turn, in thousandths of the distance between the eyes.
-const STILL: i32 = 150;
+/// Frames below which a challenge has too few to say more about it; the pipeline asks for as many.
+const FEW_FRAMES: i32 = 12;
+/// Range of yaw below which a head did not turn, in thousandths of the distance between the eyes; as in the pipeline.
+const STILL: i32 = 220;
 
 /// All limits that apply.
 pub(crate) fn caps(w: &Weights, features: &Features) -> Vec<Cap> {
@@ -125,30 +125,20 @@ pub(crate) fn caps(w: &Weights, features: &Features) -> Vec<Cap> {
         cap(true, reason, w.cap_still);
     }
 
-    // The capture.
+    // The capture. What nobody signed for says nothing about another request or the time.
+    let client = get(Slot::CaptureClient) == 1;
+    let user = get(Slot::CaptureUser) == 1;
     if !given(evidence::CAPTURE) {
         cap(true, Reason::CaptureMissing, w.cap_unsigned);
     } else {
-        cap(
-            get(Slot::CaptureClient) == 0,
-            Reason::CaptureClientUnproven,
-            w.cap_unsigned,
-        );
-        cap(
-            get(Slot::CaptureUser) == 0,
-            Reason::CaptureUserUnproven,
-            w.cap_unsigned,
-        );
-        cap(
-            get(Slot::CaptureSalt) == 0,
-            Reason::CaptureForAnotherRequest,
-            w.cap_contradiction,
-        );
-        cap(
-            get(Slot::CaptureChallenge) == 0,
-            Reason::CaptureOtherChallenge,
-            w.cap_still,
-        );
+        cap(!client, Reason::CaptureClientUnproven, w.cap_unsigned);
+        cap(!user, Reason::CaptureUserUnproven, w.cap_unsigned);
+    }
+    if given(evidence::CAPTURE) && client && user {
+        let salt = get(Slot::CaptureSalt) == 1;
+        cap(!salt, Reason::CaptureForAnotherRequest, w.cap_contradiction);
+        let challenge = get(Slot::CaptureChallenge) == 1;
+        cap(!challenge, Reason::CaptureOtherChallenge, w.cap_still);
         let fresh = (0..=w.capture_age).contains(&get(Slot::CaptureAge));
         cap(!fresh, Reason::CaptureTooOld, w.cap_uncertain);
     }
