@@ -1,0 +1,4 @@
+//! Tests of the zone's reader.
+
+mod known;
+mod properties;
