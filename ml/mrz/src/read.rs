@@ -63,8 +63,8 @@ impl<'a> Reader<'a> {
         Ok(Self { net })
     }
 
-    /// Finds and reads the zone of a picture: the reading with most valid check digits, then with the largest lead. Nothing when
-    /// no rows look like a zone.
+    /// Finds and reads the zone of a picture: the first reading that is valid and clear, else the clearest. Nothing when no rows
+    /// look like a zone.
     pub fn read(&self, picture: &Grey, how: Execution) -> Option<Reading> {
         let mut best: Option<Reading> = None;
         let mut turned = picture.clone();
@@ -211,9 +211,10 @@ impl Reading {
         self.outcome.is_valid() && self.lead >= CERTAIN
     }
 
-    /// Readings with a higher rank are better.
-    fn rank(&self) -> (bool, usize, i32) {
-        let checks = Checks::of(self.outcome.lines());
-        (self.outcome.is_valid(), checks.valid(), self.lead)
+    /// Readings with a higher rank are better. A valid check digit counts as much as a clearer print: rows of equal symbols
+    /// have valid check digits too.
+    fn rank(&self) -> (bool, i32) {
+        let valid = Checks::of(self.outcome.lines()).valid() as i32;
+        (self.is_certain(), self.lead + 2 * STEP * valid)
     }
 }
