@@ -1,0 +1,69 @@
+//! The largest pictures fit into the memory that a verifier has. A test of its own process: what is measured is the most
+//! memory that the process ever had.
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use ve_ml_pipeline::{decode, Reason};
+
+const SIDE: u16 = 5000;
+
+/// Most resident memory of this process until now, in KiB.
+fn peak_kib() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").expect("Linux has it");
+    let line = status
+        .lines()
+        .find(|l| l.starts_with("VmHWM:"))
+        .expect("Linux says it");
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// A progressive JPEG of full colour: every block is one bit, "the same as the block before".
+fn progressive(side: u16) -> Vec<u8> {
+    let size = side.to_be_bytes();
+    let mut file = vec![0xff, 0xd8, 0xff, 0xdb, 0, 67, 0];
+    file.extend([1; 64]);
+    file.extend([0xff, 0xc2, 0, 17, 8, size[0], size[1], size[0], size[1], 3]);
+    file.extend([1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0]);
+    // One code of one bit, for a difference of zero.
+    file.extend([0xff, 0xc4, 0, 20, 0, 1]);
+    file.extend([0; 16]);
+    file.extend([0xff, 0xda, 0, 12, 3, 1, 0, 2, 0, 3, 0, 0, 0, 0]);
+    let blocks = usize::from(side).div_ceil(8).pow(2) * 3;
+    file.extend(vec![0; blocks.div_ceil(8)]);
+    file.extend([0xff, 0xd9]);
+    file
+}
+
+/// A PNG of 16-bit colour with transparency, 8 bytes a pixel.
+fn deep(side: u16) -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, side.into(), side.into());
+    encoder.set_color(png::ColorType::Rgba);
+    encoder.set_depth(png::BitDepth::Sixteen);
+    encoder.set_compression(png::Compression::Fast);
+    let mut writer = encoder.write_header().unwrap();
+    let mut rows = writer.stream_writer().unwrap();
+    let row = vec![0x80; usize::from(side) * 8];
+    for _ in 0..side {
+        std::io::Write::write_all(&mut rows, &row).unwrap();
+    }
+    rows.finish().unwrap();
+    writer.finish().unwrap();
+    file
+}
+
+#[test]
+fn memory_should_stay_below_256_mib_when_the_largest_pictures_are_decoded() {
+    for (name, file) in [("PNG", deep(SIDE)), ("JPEG", progressive(SIDE))] {
+        let picture = decode(&file).unwrap_or_else(|reason| panic!("{name}: {reason:?}"));
+        assert_eq!((picture.width(), picture.height()), (5000, 5000), "{name}");
+        drop(picture);
+        println!("{name}: {} KiB at most until now", peak_kib());
+        assert!(peak_kib() <= 256 << 10, "{name}: {} KiB", peak_kib());
+    }
+    assert_eq!(
+        decode(&progressive(5001)).err(),
+        Some(Reason::PictureTooLarge)
+    );
+    assert_eq!(decode(&deep(5001)).err(), Some(Reason::PictureTooLarge));
+}
