@@ -114,9 +114,9 @@ fn damage(photo: &mut Photo, noise: &mut Noise, spots: usize) {
 
 #[test]
 fn damaged_code_should_give_the_same_reading_when_it_is_read_a_thousand_times() {
-    // Spots, and pieces of some codewords over the upper half of those three rows above, so that two valid values tie.
-    let content = b"a damaged code says the same to everybody, every time";
-    let code = Code::of(content, 4, 4);
+    // Pieces of some codewords over parts of those three rows above: half of them, so that two valid values tie, and more.
+    let content = b"the same to everybody";
+    let code = Code::of(content, 4, 3);
     let camera = Camera {
         module: 2.0,
         row: 4.0,
@@ -125,10 +125,9 @@ fn damaged_code_should_give_the_same_reading_when_it_is_read_a_thousand_times() 
         ..Camera::default()
     };
     let mut photo = camera.photograph(&code);
-    damage(&mut photo, &mut Noise(77), 4);
     let top = (photo.height - code.rows * 8) / 2;
     let left = photo.width / 2;
-    for (row, height) in [(2, 4), (5, 4), (9, 6), (10, 7), (13, 4)] {
+    for (row, height) in [(1, 4), (2, 6), (4, 7)] {
         for line in 0..height {
             let at = (top + row * 8 + line) * photo.width + left;
             let other = at + 24 * photo.width;

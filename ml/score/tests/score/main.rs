@@ -16,14 +16,14 @@ pub fn shipped() -> Vec<u8> {
     std::fs::read(file).expect("the weights are committed")
 }
 
+/// The same, read.
 pub fn weights() -> Weights {
     Weights::parse(&shipped()).expect("the shipped weights are valid")
 }
 
-pub const ALL_SCOPES: u16 = 15;
-
+/// All proofs of the web.
 pub fn scopes() -> Scopes {
-    Scopes::from_bits(ALL_SCOPES).expect("they exist")
+    Scopes::from_bits(15).expect("they exist")
 }
 
 /// A passport, its holder, a challenge and a signed capture: nothing to object to, and no barcode.

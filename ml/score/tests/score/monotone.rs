@@ -68,7 +68,7 @@ fn score_should_not_fall_when_one_proof_gets_better() {
             }
         }
     }
-    assert_eq!(ladders, 20);
+    assert_eq!(ladders, 21);
 }
 
 proptest! {
