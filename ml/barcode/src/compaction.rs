@@ -1,4 +1,4 @@
-//! From data codewords to bytes: text, byte and numeric compaction (ISO/IEC 15438, 5.4).
+//! From data codewords to bytes: text, byte and numeric compaction (ISO/IEC 15438).
 
 use crate::error::Error;
 
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn text_should_change_alphabets_when_latches_and_shifts_say_so() {
-        // "PDF417": annex Q of the standard.
+        // "PDF417", as in the standard's worked example.
         assert_eq!(bytes(&[453, 178, 121, 239]).unwrap(), b"PDF417");
         // A, to lower, b, shift to upper, C, d, to mixed, 5, to punctuation, newline, to upper, E.
         let values = [0, 27, 1, 27, 2, 3, 28, 5, 25, 15, 29, 4];

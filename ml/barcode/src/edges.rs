@@ -44,8 +44,9 @@ pub fn edges(view: &View, from: Point, to: Point, reach: i32) -> Vec<Edge> {
     let mut found: Vec<Edge> = Vec::new();
     let mut dark = false;
     for i in 1..contrast.len() {
-        let darkens = contrast[i] < -CERTAIN;
-        if !(darkens && !dark || contrast[i] > CERTAIN && dark) {
+        let (darkens, brightens) = (contrast[i] < -CERTAIN, contrast[i] > CERTAIN);
+        let changes = if dark { brightens } else { darkens };
+        if !changes {
             continue;
         }
         dark = darkens;

@@ -5,7 +5,7 @@
 //! no hash map. (The crate `rxing` reads more kinds of codes, but measures in floating point and takes one of several
 //! equally likely codewords from a randomly seeded map.)
 //!
-//! * [`read`] finds a code in a grey picture and gives its bytes; ISO/IEC 15438.
+//! * [`read()`] finds a code in a grey picture and gives its bytes; ISO/IEC 15438.
 //! * [`Licence`] is what the bytes of a North American driving licence or identity card say; AAMVA DL/ID card design
 //!   standard, versions 1 (2000) to 10 (2020).
 //!

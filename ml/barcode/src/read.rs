@@ -125,7 +125,7 @@ struct Shape {
 impl Shape {
     /// Most votes for each number; of equally many the smallest number.
     fn vote(traces: &[Trace]) -> Option<Self> {
-        // Each indicator carries one of three numbers, by its cluster (ISO/IEC 15438, 5.11).
+        // Each indicator carries one of three numbers, by its cluster (ISO/IEC 15438).
         let mut votes = [[0u32; 30]; 3];
         for t in traces {
             if let Some(Some(s)) = t.from_left.first() {

@@ -1,4 +1,4 @@
-//! Error correction over the integers modulo 929, with generator 3 (ISO/IEC 15438, 5.7).
+//! Error correction over the integers modulo 929, with generator 3 (ISO/IEC 15438).
 
 /// Order of the field.
 const P: u32 = 929;
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn check_codewords_should_be_those_of_the_standard_when_its_example_is_encoded() {
-        // ISO/IEC 15438 annex Q: "PDF417" at level 1, that is four codewords of correction.
+        // The standard's worked example: "PDF417" at level 1, that is four codewords of correction.
         let data = [5, 453, 178, 121, 239];
         assert_eq!(encode(&data, 4), [452, 327, 657, 619]);
     }

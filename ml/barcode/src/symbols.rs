@@ -25,8 +25,8 @@ pub struct Symbol {
 /// All symbol characters by their distances between like edges.
 ///
 /// Ink that spreads makes bars wider and spaces narrower, but the distance from one bar's left edge to the next bar's
-/// left edge stays, and so does that between right edges. Six such distances tell the cluster and the value (ISO/IEC
-/// 15438, 5.3.1 and its reference decode algorithm).
+/// left edge stays, and so does that between right edges. Six such distances tell the cluster and the value (the reference decode algorithm
+/// of ISO/IEC 15438).
 pub struct Symbols(Vec<(u32, Symbol)>);
 
 impl Symbols {

@@ -143,8 +143,8 @@ fn damaged_code_should_give_the_same_reading_when_it_is_read_a_thousand_times() 
 }
 
 #[test]
-fn reading_should_be_the_known_one_when_photographs_are_damaged() {
-    // What each damaged photograph gives, right or not, is pinned: another machine must arrive at the same.
+fn reading_should_be_right_or_refused_when_photographs_are_damaged() {
+    // More and more spots: the correction gives out at some point, and never invents a content.
     let code = Code::of(LICENCE, 8, 5);
     let mut known = Vec::new();
     for seed in 1..=6u64 {
@@ -166,7 +166,6 @@ fn reading_should_be_the_known_one_when_photographs_are_damaged() {
         }
         known.push(reading.map(|r| (r.errors, r.erasures)));
     }
-    println!("{known:?}");
     assert!(known.iter().filter(|k| k.is_ok()).count() >= 3, "{known:?}");
 }
 
