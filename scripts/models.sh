@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Derives the networks of ml/models again from their public packages and the committed scales, and fails unless every
-# byte is the pinned one. Needs pip and the package index; about a minute after the build.
+# Derives the networks of ml/models again from their public packages or committed checkpoints and the committed scales, and
+# fails unless every byte is the pinned one. Needs pip and the package index; about a minute after the build.
 #   scripts/models.sh                      derive, compare with ml/models/manifest.toml
 #   scripts/models.sh --write              the same, and write the artefacts into ml/models
 #   scripts/models.sh calibrate MODEL --images DIR --out FILE
@@ -20,7 +20,10 @@ trap 'rm -rf "$work"' EXIT
 manifest() { python3 - "$@" <<'PY'
 import sys, tomllib
 for model in tomllib.load(open("ml/models/manifest.toml", "rb"))["model"]:
-    print(*(model["source"].get(field, model.get(field)) for field in sys.argv[1:]))
+    fields = [model["source"].get(field, model.get(field)) for field in sys.argv[1:]]
+    # A model of our own training has no package: its checkpoint lies in ml/models.
+    if None not in fields:
+        print(*fields)
 PY
 }
 
@@ -31,6 +34,9 @@ manifest package version archive archive_sha256 | sort -u | while read -r packag
   echo "$sha256  $work/$archive" | sha256sum --check --quiet || die "$archive has another hash than the pinned one" "do not use it"
   python3 -m zipfile -e "$work/$archive" "$work/sources"
 done
+
+mkdir -p "$work/sources"
+cp ml/models/*.safetensors "$work/sources/"
 
 workspace=(--manifest-path ml/training/Cargo.toml)
 build "building the converter" "converting" build --locked "${workspace[@]}"
@@ -47,4 +53,4 @@ for model in $(manifest name); do
   [ $rc = 0 ] || exit $rc
   cmp "$work/$model.veml" "ml/models/$model.veml" || die "ml/models/$model.veml is not the pinned artefact" "scripts/models.sh --write"
 done
-echo "every artefact was derived from its package and has its pinned hash"
+echo "every artefact was derived from its source and has its pinned hash"

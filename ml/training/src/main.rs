@@ -9,6 +9,7 @@ use ve_ml_training::{
     faces::{detect, pictures, Face, Picture},
     float::Float,
     manifest::{sha256, Manifest, Output, Scales},
+    mrz::{self, command::Mrz},
     network::Network,
     quantise::{quantise, Ranges},
 };
@@ -29,7 +30,7 @@ struct Cli {
     #[arg(long, default_value = "ml/models/manifest.toml")]
     manifest: PathBuf,
     /// Folder into which the source packages were unpacked.
-    #[arg(long)]
+    #[arg(long, default_value = ".")]
     sources: PathBuf,
     #[command(subcommand)]
     command: Command,
@@ -56,6 +57,9 @@ enum Command {
         #[arg(long)]
         out: PathBuf,
     },
+    /// The reader of machine-readable zones.
+    #[command(subcommand)]
+    Mrz(Mrz),
     /// Compare float and integer embeddings on a folder of faces, one sub-folder for each person.
     Compare {
         /// The folder.
@@ -72,6 +76,7 @@ fn main() -> Result<()> {
         Command::Calibrate { model, images, out } => {
             calibrate(&manifest, &cli.sources, model, images, out)
         }
+        Command::Mrz(command) => mrz::command::run(command),
         Command::Compare { faces } => compare_faces(&manifest, &cli.sources, faces),
     }
 }

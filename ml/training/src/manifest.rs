@@ -1,6 +1,6 @@
 //! `ml/models/manifest.toml`: where each artefact comes from and which bytes it must have.
 
-use crate::{network::Network, onnx::Onnx, quantise::Ranges};
+use crate::{mrz, network::Network, onnx::Onnx, quantise::Ranges};
 use anyhow::{ensure, Context, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -44,10 +44,10 @@ pub struct Pinned {
     pub sha256: String,
 }
 
-/// A file of a public package.
+/// A file of a public package, or a checkpoint of our own training beside the manifest.
 #[derive(Deserialize)]
 pub struct Source {
-    /// Path inside the package.
+    /// Path inside the package, or name of the checkpoint.
     pub file: String,
     /// SHA-256 of that file.
     pub sha256: String,
@@ -117,11 +117,11 @@ impl Model {
 
     /// The same, for another size of the input.
     pub fn network_at(&self, sources: &Path, [rows, columns]: [usize; 2]) -> Result<Network> {
-        let onnx = Onnx::read(&hashed(
-            &sources.join(&self.source.file),
-            &self.source.sha256,
-        )?)?;
-        Network::from_onnx(&onnx, rows, columns)
+        let file = hashed(&sources.join(&self.source.file), &self.source.sha256)?;
+        if self.source.file.ends_with(".safetensors") {
+            return mrz::network::network(&file);
+        }
+        Network::from_onnx(&Onnx::read(&file)?, rows, columns)
     }
 }
 

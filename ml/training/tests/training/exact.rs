@@ -27,7 +27,7 @@ fn candle_should_equal_the_engine_when_networks_are_random() {
 
 #[test]
 fn candle_should_equal_the_engine_when_networks_are_the_shipped_ones() {
-    for model in ["yunet", "sface"] {
+    for model in ["yunet", "sface", "mrz"] {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../models/{model}.veml"));
         let artefact = fs::read(file).expect("the artefact is committed");
         let net = Net::parse(&artefact).expect("a shipped artefact is valid");

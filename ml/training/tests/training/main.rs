@@ -3,5 +3,6 @@
 mod conversion;
 mod exact;
 mod models;
+mod mrz;
 #[path = "../../../engine/tests/engine/random.rs"]
 mod random;

@@ -1,0 +1,5 @@
+//! Tests of the zone's reader.
+
+mod known;
+mod pictures;
+mod properties;
