@@ -11,7 +11,8 @@ pub fn timed<T>(what: impl FnOnce() -> Result<T>) -> Result<(T, Duration)> {
     Ok((result, now()?.saturating_sub(start)))
 }
 
-fn now() -> Result<Duration> {
+/// Processor time of this thread so far.
+pub fn now() -> Result<Duration> {
     Ok(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?.into())
 }
 

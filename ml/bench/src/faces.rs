@@ -1,25 +1,23 @@
 //! The embedding beside onnxruntime, on the same crops in the same run: error rates, decisions, time.
 
 use crate::{
-    clock::{quantile, timed},
     models::{input, Models},
-    onnx::{Onnx, Session, Settings},
+    onnx::{Onnx, Settings},
     pairs::{count, equal_error_rate, errors_at, needed, EqualErrorRate, Pair},
     plot,
+    times::{self, measure},
 };
 use anyhow::{ensure, Context, Result};
 use std::{
+    collections::BTreeSet,
     fs,
     path::PathBuf,
     process::{Command, Stdio},
-    time::Duration,
 };
 use ve_ml_engine::{cosine_ppm, sample::picture, Execution, Kernels, Net, Shape};
 
 /// The model that embeds faces.
 const EMBEDDING: &str = "sface";
-/// Runs of each side of which the median is taken, at least.
-const RUNS: usize = 200;
 /// Rates of false matches that are worth a look, when there are pairs enough.
 const FALSE_MATCHES: [f64; 5] = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5];
 
@@ -51,14 +49,6 @@ struct Face {
     pixels: Vec<u8>,
 }
 
-/// Both sides' embeddings, and the times of their runs.
-#[derive(Default)]
-struct Measured {
-    engine: Vec<Vec<i16>>,
-    float: Vec<Vec<f64>>,
-    times: [Vec<Duration>; 2],
-}
-
 /// Prints everything and draws the plot.
 pub fn print(models: &Models, options: &Options) -> Result<()> {
     let model = models.one(EMBEDDING)?;
@@ -84,7 +74,8 @@ pub fn print(models: &Models, options: &Options) -> Result<()> {
             },
         )
     };
-    let measured = measure(&net, how, &mut start()?, &faces)?;
+    let pixels: Vec<_> = faces.iter().map(|face| face.pixels.as_slice()).collect();
+    let measured = measure(&net, how, &mut start()?, &pixels)?;
 
     let (mut engine, mut float) = (Vec::new(), Vec::new());
     let (mut agree, mut differences) = (0, Vec::new());
@@ -118,7 +109,7 @@ pub fn print(models: &Models, options: &Options) -> Result<()> {
     let persons = faces
         .iter()
         .map(|f| f.person)
-        .collect::<std::collections::BTreeSet<_>>()
+        .collect::<BTreeSet<_>>()
         .len();
     println!(
         "{} faces of {persons} persons: {genuine} genuine and {impostor} impostor pairs",
@@ -175,43 +166,9 @@ pub fn print(models: &Models, options: &Options) -> Result<()> {
     );
     println!("cosine of a pair: differs by {mean:.4} in the mean, {most:.4} at most");
 
-    println!(
-        "\nprocessor time of a run, one thread, runs alternating; {}",
-        machine()
-    );
-    println!(
-        "{:<44} {:>16} {:>16}  ratio",
-        "",
-        format!("engine ({})", how.kernels.name()),
-        "onnxruntime"
-    );
-    times(&format!("{EMBEDDING}, the faces above"), measured.times);
-    for model in models.all()?.iter().filter(|m| m.name != EMBEDDING) {
-        let Some(source) = &model.source else {
-            continue;
-        };
-        let net = model.net()?;
-        let shape = input(&net)?;
-        let mut session = options.onnx.start(
-            &[],
-            source,
-            shape,
-            Settings {
-                threads: 1,
-                optimised: true,
-            },
-        )?;
-        let pictures: Vec<_> = (2..10)
-            .map(|n| Face {
-                person: 0,
-                pixels: picture(n, shape),
-            })
-            .collect();
-        times(
-            &format!("{}, made-up pictures", model.name),
-            measure(&net, how, &mut session, &pictures)?.times,
-        );
-    }
+    println!();
+    times::header(how);
+    times::show(&format!("{EMBEDDING}, the faces above"), measured.times);
     let svg = plot::draw(&engine, &float, f64::from(options.threshold) / 1e6);
     fs::write(&options.plot, svg).with_context(|| format!("writing {}", options.plot.display()))?;
     println!("\nthe distributions: {}", options.plot.display());
@@ -251,37 +208,6 @@ fn crops(models: &Models, options: &Options, shape: Shape) -> Result<Vec<Face>> 
         .collect())
 }
 
-/// Runs every picture on both sides, in turns, each side first as often as the other.
-fn measure(net: &Net, how: Execution, session: &mut Session, faces: &[Face]) -> Result<Measured> {
-    let mut measured = Measured::default();
-    let passes = RUNS.div_ceil(faces.len().max(1));
-    // The first runs fill caches and page in weights.
-    for face in faces.iter().take(3) {
-        net.run(&face.pixels, how)?;
-        session.run(&face.pixels)?;
-    }
-    for pass in 0..passes {
-        for (i, face) in faces.iter().enumerate() {
-            let mut theirs = None;
-            if (pass + i) % 2 == 0 {
-                theirs = Some(session.run(&face.pixels)?);
-            }
-            let (ours, time) = timed(|| Ok(net.run(&face.pixels, how)?))?;
-            let theirs = match theirs {
-                Some(theirs) => theirs,
-                None => session.run(&face.pixels)?,
-            };
-            measured.times[0].push(time);
-            measured.times[1].push(theirs.time);
-            if pass == 0 {
-                measured.engine.push(ours.concat());
-                measured.float.push(theirs.floats());
-            }
-        }
-    }
-    Ok(measured)
-}
-
 fn cosine(a: &[f64], b: &[f64]) -> f64 {
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
@@ -289,33 +215,4 @@ fn cosine(a: &[f64], b: &[f64]) -> f64 {
 
 fn row(what: &str, ours: String, theirs: String) {
     println!("{what:<44} {ours:>16} {theirs:>16}");
-}
-
-fn times(what: &str, mut times: [Vec<Duration>; 2]) {
-    for (name, part) in [("median", 0.5), ("95 %", 0.95)] {
-        let [ours, theirs] = times
-            .each_mut()
-            .map(|t| quantile(t, part).as_secs_f64() * 1e3);
-        let (what, runs) = (format!("{what}, {name}"), times[0].len());
-        println!(
-            "{what:<44} {:>16} {:>16}  {:.2} ({runs} runs)",
-            format!("{ours:.2} ms"),
-            format!("{theirs:.2} ms"),
-            ours / theirs
-        );
-    }
-}
-
-/// The processor, as the system names it.
-fn machine() -> String {
-    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = text
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let sets: Vec<_> = Kernels::available().map(Kernels::name).collect();
-    format!(
-        "{}, {}",
-        name.map_or("unknown processor", |(_, name)| name),
-        sets.join(" ")
-    )
 }

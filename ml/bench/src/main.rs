@@ -8,6 +8,7 @@ mod onnx;
 mod pairs;
 mod plot;
 mod table;
+mod times;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -34,6 +35,13 @@ enum Command {
     },
     /// Run everything that computes known answers, and print one table.
     Table(table::Programs),
+    /// Time every network with every instruction set, beside onnxruntime.
+    Times(onnx::Onnx),
+    /// Print where a network's time goes, operator by operator.
+    Layers {
+        /// Name of the model.
+        model: String,
+    },
     /// Compare with onnxruntime on a folder of faces.
     Faces(faces::Options),
 }
@@ -44,6 +52,8 @@ fn main() -> Result<()> {
     match &cli.command {
         Command::Answers { fastest } => answers::print(&models, *fastest),
         Command::Table(programs) => table::print(&models, programs),
+        Command::Times(onnx) => times::print(&models, onnx),
+        Command::Layers { model } => times::layers(&models, model),
         Command::Faces(options) => faces::print(&models, options),
     }
 }

@@ -36,7 +36,7 @@ pub struct Model {
     pub name: String,
     /// The artefact, which has its pinned hash.
     pub artefact: Vec<u8>,
-    /// The float network in its public package, for models that come from one.
+    /// The ONNX file in its public package, for models that come from one.
     pub source: Option<PathBuf>,
 }
 
@@ -82,10 +82,12 @@ impl Models {
                 file.display(),
                 entry.artefact.sha256
             );
+            // Models that were trained here have a checkpoint instead, which onnxruntime cannot read.
+            let source = entry.source.and_then(|s| s.file);
             Ok(Model {
                 name: entry.name,
                 artefact,
-                source: entry.source.and_then(|s| s.file),
+                source: source.filter(|file| file.extension().is_some_and(|e| e == "onnx")),
             })
         });
         models.collect()
