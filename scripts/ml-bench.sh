@@ -4,14 +4,20 @@
 # machine for the times.
 #   scripts/ml-bench.sh                  known answers, costs, times
 #   scripts/ml-bench.sh FACES            also error rates on a folder of photographs, a sub-folder for each person
+#   scripts/ml-bench.sh FACES DOCUMENTS  also machine-readable zones on a folder of pictures of documents
 #   VE_OUT=DIR scripts/ml-bench.sh ...   where the plot goes (default: target/ml-bench)
 set -euo pipefail
+# What is named is named from where the caller is.
+folders=()
+for folder in "$@"; do folders+=("$(realpath -m "$folder")"); done
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/lib/ui.sh
 . scripts/lib/build.sh
 
-faces=${1:-}
-[ -z "$faces" ] || [ -d "$faces" ] || die "$faces is no folder" "give a folder of photographs, a sub-folder for each person"
+faces=${folders[0]:-} documents=${folders[1]:-}
+for folder in "${folders[@]}"; do
+  [ -d "$folder" ] || die "$folder is no folder" "scripts/ml-bench.sh [FACES [DOCUMENTS]]"
+done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -81,4 +87,8 @@ if [ -n "$faces" ]; then
   mkdir -p "$out"
   step "error rates beside onnxruntime"
   "$bench" faces "${float[@]}" --reference "$reference" --faces "$faces" --plot "$out/faces.svg"
+fi
+if [ -n "$documents" ]; then
+  step "machine-readable zones beside PP-OCRv4"
+  scripts/ml-mrz-bench.sh --documents "$documents"
 fi

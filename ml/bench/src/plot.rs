@@ -8,8 +8,6 @@ const PANEL: [f64; 2] = [420.0, 260.0];
 const MARGIN: [f64; 2] = [60.0, 50.0];
 /// Bars from cosine -1 to 1.
 const BARS: usize = 80;
-/// Least error rate of the right panel.
-const LEAST: f64 = 1e-5;
 
 /// Both sides' pairs, and the threshold of decisions.
 pub fn draw(engine: &[Pair], float: &[Pair], threshold: f64) -> String {
@@ -82,7 +80,7 @@ fn histogram(svg: &mut String, engine: &[Pair], float: &[Pair], threshold: f64) 
         .flatten()
         .fold(0.0f64, |a, b| a.max(*b));
     let x = |bar: f64| MARGIN[0] + PANEL[0] * bar / BARS as f64;
-    let y = |share: f64| MARGIN[1] + PANEL[1] * (1.0 - share / most / 1.05);
+    let y = |share: f64| MARGIN[1] + PANEL[1] * (1.0 - share / most / 1.15);
     for ((_, colour, name), [ours, theirs]) in kinds.iter().zip(&all) {
         let mut outline = Vec::new();
         for (bar, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
@@ -124,12 +122,13 @@ fn histogram(svg: &mut String, engine: &[Pair], float: &[Pair], threshold: f64) 
         );
     }
     let legend = "filled: engine, outlined: onnxruntime, dashed: threshold";
-    text(svg, MARGIN[0] + PANEL[0], MARGIN[1] - 8.0, "end", legend);
+    text(svg, MARGIN[0] + PANEL[0], MARGIN[1] - 24.0, "end", legend);
 }
 
 fn trade_off(svg: &mut String, left: f64, engine: &[Pair], float: &[Pair]) {
-    let decades = -LEAST.log10();
-    let at = |rate: f64| (rate.max(LEAST).log10() + decades) / decades;
+    // Rates below one of the pairs are zero; they lie on the axes.
+    let decades = (engine.len().max(10) as f64).log10().ceil();
+    let at = |rate: f64| (rate.max(10f64.powf(-decades)).log10() + decades) / decades;
     let place = |[accepted, rejected]: [f64; 2]| {
         [
             left + PANEL[0] * at(accepted),
@@ -169,6 +168,16 @@ fn trade_off(svg: &mut String, left: f64, engine: &[Pair], float: &[Pair]) {
         );
         text(svg, left + PANEL[0] - 90.0, y, "start", name);
     }
+    if separable(engine) && separable(float) {
+        let middle = left + PANEL[0] / 2.0;
+        let what = "both separate all pairs: no curve at this number of pairs";
+        text(svg, middle, MARGIN[1] + PANEL[1] / 2.0, "middle", what);
+    }
+}
+
+/// Whether some threshold makes no error.
+fn separable(pairs: &[Pair]) -> bool {
+    rates(pairs).contains(&[0.0, 0.0])
 }
 
 /// False matches and false non-matches at every threshold.
