@@ -8,7 +8,7 @@
 //!
 //! * [`Graph`] is what an artefact file says, [`Graph::encode`] and [`Graph::decode`] are the file format.
 //! * [`Net`] is a graph that has been proved: every shape fits, no accumulator can overflow on any input, no buffer is
-//!   larger than the runtime's allocator allows. Only a proved graph can be run.
+//!   larger than the runtime's allocator allows, no run is endless. Only a proved graph can be run.
 //! * [`Kernels`] names the instruction set to run with. All of them give the same bits.
 //!
 //! The crate trusts nothing that it reads: a malformed artefact is refused with an [`Error`], never with a panic.

@@ -7,6 +7,7 @@ use crate::{
     prove::{prove, Value, MAX_LIVE},
 };
 use alloc::{vec, vec::Vec};
+use core::mem;
 
 /// Rows, pixels in a row, channels of a pixel; the channels are innermost in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +67,7 @@ pub struct Net<'a> {
     blocks: Vec<Vec<Block>>,
     /// For each value the last operator that reads it; values that are returned live on.
     last_use: Vec<usize>,
+    work: u64,
 }
 
 impl<'a> Net<'a> {
@@ -74,7 +76,7 @@ impl<'a> Net<'a> {
         Self::new(Graph::decode(bytes)?)
     }
 
-    /// Proves a graph: shapes fit, no input can overflow an accumulator, memory is bounded.
+    /// Proves a graph: shapes fit, no input can overflow an accumulator, memory and time are bounded.
     pub fn new(graph: Graph<'a>) -> Result<Self, Error> {
         let proof = prove(&graph)?;
         let mut last_use = vec![0; proof.values.len()];
@@ -91,6 +93,7 @@ impl<'a> Net<'a> {
             values: proof.values,
             blocks: proof.blocks,
             last_use,
+            work: proof.work,
         };
         if net.peak_bytes() > MAX_LIVE {
             return Err(Error::Header(
@@ -123,6 +126,12 @@ impl<'a> Net<'a> {
             .sum()
     }
 
+    /// Steps of one run: multiply-accumulates, entries of a pool's windows, elements of other results. Bounded, so that no
+    /// artefact can make a run endless.
+    pub fn work(&self) -> u64 {
+        self.work
+    }
+
     /// Most bytes of activations and scratch that are alive at once on one thread; weights are read in place.
     pub fn peak_bytes(&self) -> u64 {
         let bytes = |v: usize| 2 * self.values[v].shape.elements();
@@ -141,9 +150,10 @@ impl<'a> Net<'a> {
     /// Runs the network on a picture (rows, pixels, channels) and returns its outputs in their order.
     pub fn run(&self, pixels: &[u8], how: Execution) -> Result<Vec<Vec<i16>>, Error> {
         let mut returned = Vec::new();
-        let values = self.execute(pixels, how, |_, _| {})?;
+        let mut values = self.execute(pixels, how, |_, _| {})?;
+        // No output is named twice.
         for v in &self.graph.outputs {
-            returned.push(values[*v as usize].clone());
+            returned.push(mem::take(&mut values[*v as usize]));
         }
         Ok(returned)
     }

@@ -1,4 +1,4 @@
-//! What must hold before a network may run: shapes fit, sums cannot overflow, memory is bounded.
+//! What must hold before a network may run: shapes fit, sums cannot overflow, memory and time are bounded.
 
 use crate::{
     conv::{depth, Block},
@@ -13,6 +13,8 @@ use alloc::{vec, vec::Vec};
 pub(crate) const MAX_ELEMENTS: u64 = 8 << 20;
 /// Bytes of all values that are alive together.
 pub(crate) const MAX_LIVE: u64 = 64 << 20;
+/// Steps of one run; see [`crate::Net::work`]. The plain kernels need about two seconds for so many, as WebAssembly.
+const MAX_WORK: u64 = 1 << 32;
 /// Weights of one output channel.
 const MAX_DEPTH: u64 = 1 << 18;
 /// Products are exact in a double up to here.
@@ -25,15 +27,17 @@ pub(crate) struct Value {
     pub bound: u32,
 }
 
-/// The values of a graph, and the requantisation of its convolutions (empty for other operators).
+/// The values of a graph, the requantisation of its convolutions (empty for other operators), and the steps of a run.
 pub(crate) struct Proof {
     pub values: Vec<Value>,
     pub blocks: Vec<Vec<Block>>,
+    pub work: u64,
 }
 
 pub(crate) fn prove(graph: &Graph) -> Result<Proof, Error> {
     let mut values = vec![input(graph)?];
     let mut blocks = Vec::with_capacity(graph.ops.len());
+    let mut work = 0u64;
     for (op, what) in graph.ops.iter().enumerate() {
         let at = At {
             op,
@@ -54,15 +58,25 @@ pub(crate) fn prove(graph: &Graph) -> Result<Proof, Error> {
             value.shape.elements() <= MAX_ELEMENTS,
             "the result is too large",
         )?;
+        work = work.saturating_add(value.shape.elements().saturating_mul(at.steps(what)));
+        at.check(work <= MAX_WORK, "the network takes too long to run")?;
         values.push(value);
         blocks.push(requant);
+    }
+    let mut named = graph.outputs.iter().enumerate();
+    if named.any(|(i, v)| graph.outputs[..i].contains(v)) {
+        return Err(Error::Header("an output is named twice"));
     }
     if graph.outputs.is_empty() || graph.outputs.iter().any(|v| *v as usize >= values.len()) {
         return Err(Error::Header(
             "an output is not a value of the network, or there is none",
         ));
     }
-    Ok(Proof { values, blocks })
+    Ok(Proof {
+        values,
+        blocks,
+        work,
+    })
 }
 
 fn input(graph: &Graph) -> Result<Value, Error> {
@@ -108,6 +122,15 @@ impl At<'_> {
             op: self.op,
             reason: "reads a value that does not exist yet",
         })
+    }
+
+    /// Steps for each element of a proved operator's result.
+    fn steps(&self, op: &Op) -> u64 {
+        match op {
+            Op::Conv(c) => self.value(c.input).map_or(0, |x| depth(c, x.shape) as u64),
+            Op::MaxPool(p) | Op::AveragePool(p) => u64::from(p.size) * u64::from(p.size),
+            Op::Add(_) | Op::Upsample(_) | Op::Table(_) => 1,
+        }
     }
 
     fn conv(&self, c: &Conv, blocks: &mut [Block]) -> Result<Value, Error> {

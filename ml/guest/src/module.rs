@@ -8,11 +8,6 @@ use ve_ml_engine::{Execution, Net};
 extern crate alloc;
 use alloc::{boxed::Box, vec};
 
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo) -> ! {
-    unreachable()
-}
-
 /// Memory for the host to write `len` bytes to.
 #[unsafe(no_mangle)]
 extern "C" fn reserve(len: usize) -> *mut u8 {

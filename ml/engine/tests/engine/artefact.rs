@@ -2,7 +2,7 @@
 
 use crate::random::{graph, Random};
 use proptest::prelude::*;
-use ve_ml_engine::{Error, Execution, Graph, Net, Op};
+use ve_ml_engine::{Error, Execution, Graph, Input, Net, Op, Pool, Upsample};
 
 /// More multiply-accumulates than a damaged network may cost a test.
 const FEW: u64 = 2_000_000;
@@ -138,4 +138,50 @@ fn net_should_be_refused_when_an_operator_cannot_be_executed() {
     for reason in reasons {
         assert!(matches!(reason, Error::Op { op: 0, .. }), "{reason}");
     }
+}
+
+/// A picture of one channel, and one operator over it.
+fn single(side: u32, op: Op<'static>) -> Graph<'static> {
+    let input = Input {
+        height: side,
+        width: side,
+        channels: 1,
+        scale: 1,
+        offset: 0,
+    };
+    Graph {
+        input,
+        ops: vec![op],
+        outputs: vec![1],
+    }
+}
+
+#[test]
+fn net_should_be_refused_when_a_run_would_take_too_long() {
+    let pool = |size| {
+        Op::MaxPool(Pool {
+            input: 0,
+            size,
+            stride: 1,
+        })
+    };
+    assert!(Net::new(single(1024, pool(3))).is_ok());
+    // A quarter of a million windows of as many entries.
+    let error = Net::new(single(1024, pool(512))).err().expect("refused");
+    assert!(matches!(error, Error::Op { op: 0, .. }), "{error}");
+}
+
+#[test]
+fn net_should_be_refused_when_an_output_is_named_twice() {
+    let mut graph = single(
+        8,
+        Op::Upsample(Upsample {
+            input: 0,
+            factor: 2,
+        }),
+    );
+    graph.outputs = vec![1, 0];
+    assert!(Net::new(graph.clone()).is_ok());
+    graph.outputs = vec![1, 0, 1];
+    assert!(matches!(Net::new(graph), Err(Error::Header(_))));
 }

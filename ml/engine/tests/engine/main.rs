@@ -4,5 +4,5 @@ mod artefact;
 mod kernels;
 mod known_answers;
 mod oracle;
+mod pinned;
 mod random;
-mod wasm;

@@ -1,14 +1,14 @@
 //! The engine as WebAssembly, in the node's WebAssembly engine with the node's settings for a runtime.
 
-use std::{
-    env, fs,
-    path::Path,
-    process::Command,
-    time::{Duration, Instant},
+use crate::{
+    build, models,
+    pinned::{artefact, digest, pinned},
 };
+use std::time::{Duration, Instant};
+use ve_ml_engine::{sample::picture, Net};
 use wasmtime::{Config, Engine, Instance, Memory, Module, OptLevel, Store, TypedFunc};
 
-pub struct Guest {
+struct Guest {
     store: Store<()>,
     instance: Instance,
     net: u32,
@@ -16,72 +16,14 @@ pub struct Guest {
     spent: Duration,
 }
 
-/// What the cargo or nextest around this test says about its package, and flags that are meant for this machine: the build
-/// of another package, for another target, must see neither.
-fn is_of_outer_build(name: &str) -> bool {
-    let prefixes = ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_BIN_", "NEXTEST"];
-    let names = [
-        "CARGO",
-        "CARGO_CRATE_NAME",
-        "CARGO_ENCODED_RUSTFLAGS",
-        "CARGO_MAKEFLAGS",
-        "CARGO_PRIMARY_PACKAGE",
-        "CARGO_TARGET_TMPDIR",
-        "MAKEFLAGS",
-        "OUT_DIR",
-        "RUSTC_WORKSPACE_WRAPPER",
-        "RUSTFLAGS",
-    ];
-    names.contains(&name) || prefixes.iter().any(|prefix| name.starts_with(prefix))
-}
-
-/// Builds `ml/guest`; in a folder of its own below the target directory, whose lock another cargo may hold. Nothing is
-/// fetched: the guest depends on the engine, and the engine on nothing.
-fn build() -> Vec<u8> {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guest");
-    // Where the default toolchain lacks the target, the scripts name the one that has it, as for the runtime.
-    let mut cargo = match env::var_os("WASM_BUILD_TOOLCHAIN") {
-        Some(toolchain) => {
-            let mut rustup = Command::new("rustup");
-            rustup.arg("run").arg(toolchain).arg("cargo");
-            rustup
-        }
-        None => Command::new(env!("CARGO")),
-    };
-    for (name, _) in env::vars_os() {
-        if name.to_str().is_some_and(is_of_outer_build) {
-            cargo.env_remove(name);
-        }
-    }
-    let status = cargo
-        .args([
-            "build",
-            "--locked",
-            "--offline",
-            "--quiet",
-            "--release",
-            "--package",
-            "ve-ml-guest",
-        ])
-        .args(["--target", "wasm32v1-none", "--target-dir"])
-        .arg(&target)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .status()
-        .expect("cargo can be started");
-    assert!(
-        status.success(),
-        "building ve-ml-guest failed; `rustup target add wasm32v1-none` may be missing"
-    );
-    fs::read(target.join("wasm32v1-none/release/ve_ml_guest.wasm")).expect("the module was built")
-}
-
 impl Guest {
-    pub fn new() -> Self {
+    fn new() -> Self {
         let mut config = Config::new();
         config.cranelift_opt_level(OptLevel::SpeedAndSize);
         config.wasm_relaxed_simd(false).wasm_simd(false);
         let engine = Engine::new(&config).expect("the settings are possible");
-        let module = Module::new(&engine, build()).expect("the module is valid without SIMD");
+        let module =
+            Module::new(&engine, build::guest("")).expect("the module is valid without SIMD");
         let mut store = Store::new(&engine, ());
         let instance = Instance::new(&mut store, &module, &[])
             .expect("the module needs nothing from its host");
@@ -121,7 +63,7 @@ impl Guest {
         (at, len)
     }
 
-    pub fn load(&mut self, artefact: &[u8]) {
+    fn load(&mut self, artefact: &[u8]) {
         let (at, len) = self.put(artefact);
         self.net = self
             .function::<(u32, u32), u32>("load")
@@ -129,7 +71,7 @@ impl Guest {
             .expect("it is valid");
     }
 
-    pub fn run(&mut self, pixels: &[u8]) -> Vec<i16> {
+    fn run(&mut self, pixels: &[u8]) -> Vec<i16> {
         let (at, len) = self.put(pixels);
         let run = self.function::<(u32, u32, u32), u64>("run");
         let start = Instant::now();
@@ -150,17 +92,44 @@ impl Guest {
             .collect()
     }
 
-    pub fn largest_allocation(&mut self) -> u32 {
+    fn largest_allocation(&mut self) -> u32 {
         self.function::<(), u32>("largest_allocation")
             .call(&mut self.store, ())
             .expect("it cannot fail")
     }
 
-    pub fn memory(&mut self) -> usize {
+    fn memory(&mut self) -> usize {
         self.memory_of().data_size(&self.store)
     }
 
-    pub fn time(&self) -> Duration {
+    fn time(&self) -> Duration {
         self.spent / self.runs.max(1)
+    }
+}
+
+#[test]
+fn networks_should_give_the_known_answers_when_run_as_webassembly() {
+    for model in models() {
+        let artefact = artefact(&model);
+        let net = Net::parse(&artefact).expect("a shipped artefact is valid");
+        let shape = net.shape(0).expect("a network has an input");
+        let mut guest = Guest::new();
+        guest.load(&artefact);
+        for (_, number, expected) in pinned().iter().filter(|(m, ..)| *m == model) {
+            let found = digest(&guest.run(&picture(*number, shape)));
+            println!("answer wasmtime {model} {number} {found}");
+            assert_eq!(found, *expected, "{model} {number}");
+        }
+        // What the runtime's allocator allows, and what the referee may use in all.
+        let (largest, memory) = (guest.largest_allocation(), guest.memory());
+        println!(
+            "cost wasmtime {model} milliseconds {} largest {largest} memory {memory}",
+            guest.time().as_millis()
+        );
+        assert!(
+            largest <= 32 << 20,
+            "{model}: an allocation of {largest} bytes"
+        );
+        assert!(memory <= 48 << 20, "{model}: {memory} bytes of memory");
     }
 }

@@ -1,0 +1,79 @@
+//! Digests of a network's answers, one line each, for whoever reads several executions side by side:
+//! `answer EXECUTOR MODEL PICTURE DIGEST`.
+
+use crate::models::{input, sha256, Models};
+use anyhow::{ensure, Result};
+use std::collections::BTreeMap;
+use ve_ml_engine::{sample::picture, Execution, Kernels};
+
+/// Runs every known picture through the engine with every instruction set (or the fastest) and one and two threads.
+pub fn print(models: &Models, fastest_only: bool) -> Result<()> {
+    let pinned = models.answers()?;
+    for model in models.all()? {
+        let net = model.net()?;
+        let shape = input(&net)?;
+        for answer in pinned.iter().filter(|a| a.model == model.name) {
+            let pixels = picture(answer.picture, shape);
+            for kernels in Kernels::available().filter(|k| !fastest_only || *k == Kernels::best()) {
+                for threads in [1, 2] {
+                    let found = net.run(&pixels, Execution { kernels, threads })?.concat();
+                    let bytes: Vec<u8> = found.iter().flat_map(|a| a.to_le_bytes()).collect();
+                    println!(
+                        "answer {},{threads} {} {} {}",
+                        kernels.name(),
+                        model.name,
+                        answer.picture,
+                        sha256(&bytes)
+                    );
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Answers of one executor: for each model, the digests by picture.
+pub type Answers = BTreeMap<String, BTreeMap<u32, String>>;
+
+/// Collects the lines of a program's output that are answers, by executor in the order of their first line.
+pub fn parse(output: &str) -> Result<Vec<(String, Answers)>> {
+    let mut executors: Vec<(String, Answers)> = Vec::new();
+    for line in output.lines() {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let ["answer", executor, model, picture, digest] = words[..] else {
+            continue;
+        };
+        let at = match executors.iter().position(|(name, _)| name == executor) {
+            Some(at) => at,
+            None => {
+                executors.push((executor.into(), Answers::new()));
+                executors.len() - 1
+            }
+        };
+        let answers = executors[at].1.entry(model.into()).or_default();
+        let before = answers.insert(picture.parse()?, digest.into());
+        ensure!(before.is_none(), "{executor} answers twice: {line}");
+    }
+    Ok(executors)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_should_be_grouped_by_executor_when_other_lines_surround_them() {
+        let output = "running 1 test\nanswer avx2,1 sface 0 aa\nanswer plain,1 sface 0 bb\nanswer avx2,1 yunet 3 cc\nok";
+        let found = parse(output).unwrap();
+        assert_eq!(found.len(), 2);
+        assert_eq!(found[0].0, "avx2,1");
+        assert_eq!(found[0].1["sface"][&0], "aa");
+        assert_eq!(found[0].1["yunet"][&3], "cc");
+        assert_eq!(found[1].1["sface"][&0], "bb");
+    }
+
+    #[test]
+    fn answers_should_be_refused_when_an_executor_contradicts_itself() {
+        assert!(parse("answer a sface 0 aa\nanswer a sface 0 bb").is_err());
+    }
+}

@@ -1,0 +1,328 @@
+//! One table of all executions: the integer networks, which must agree, and float runtimes, which need not.
+
+use crate::{
+    answers::{parse, Answers},
+    models::{input, sha256, Models},
+    onnx::{Onnx, Settings},
+};
+use anyhow::{ensure, Context, Result};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+use ve_ml_engine::sample::picture;
+
+/// Processors that are emulated: without AVX, with AVX2 and FMA, and everything the emulator knows.
+const PROCESSORS: [&str; 3] = ["Nehalem", "Haswell", "max"];
+/// Pictures that the float runtimes run: under emulation each costs seconds.
+const FLOAT_PICTURES: [u32; 2] = [2, 4];
+
+/// What runs beside this program.
+#[derive(clap::Args)]
+pub struct Programs {
+    #[command(flatten)]
+    onnx: Onnx,
+    /// The user-mode emulator.
+    #[arg(long, default_value = "qemu-x86_64")]
+    qemu: PathBuf,
+    /// `ve-ml-reference`, which runs networks with candle.
+    #[arg(long)]
+    reference: PathBuf,
+    /// Output of the tests of ml/guest.
+    #[arg(long)]
+    guest: PathBuf,
+}
+
+/// An execution, and for each model one digest of its answers.
+struct Row {
+    name: String,
+    digests: BTreeMap<String, String>,
+}
+
+/// One digest for each model.
+fn fold(answers: &Answers) -> BTreeMap<String, String> {
+    let digest = |pictures: &BTreeMap<u32, String>| {
+        let lines: String = pictures
+            .iter()
+            .map(|(n, digest)| format!("{n} {digest}\n"))
+            .collect();
+        sha256(lines.as_bytes())[..12].into()
+    };
+    answers
+        .iter()
+        .map(|(model, pictures)| (model.clone(), digest(pictures)))
+        .collect()
+}
+
+/// Runs a program and names its answers' rows.
+fn rows(command: &mut Command, name: impl Fn(&str) -> String) -> Result<Vec<Row>> {
+    let shown = format!("{command:?}");
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output();
+    let output = output.with_context(|| format!("starting {shown}"))?;
+    ensure!(output.status.success(), "{shown} failed: {}", output.status);
+    let rows = of_text(&String::from_utf8(output.stdout)?, name)?;
+    ensure!(!rows.is_empty(), "{shown} printed no answers");
+    Ok(rows)
+}
+
+fn of_text(text: &str, name: impl Fn(&str) -> String) -> Result<Vec<Row>> {
+    let executors = parse(text)?.into_iter();
+    Ok(executors
+        .map(|(executor, answers)| Row {
+            name: name(&executor),
+            digests: fold(&answers),
+        })
+        .collect())
+}
+
+/// "avx2,1" as people read it.
+fn named(machine: &str, executor: &str) -> String {
+    match executor.split_once(',') {
+        Some((what, "1")) => format!("{machine}, {what}, 1 thread"),
+        Some((what, threads)) => format!("{machine}, {what}, {threads} threads"),
+        None => format!("{machine}, {executor}"),
+    }
+}
+
+/// Prints the table; fails when an integer network has another answer anywhere than the pinned one.
+pub fn print(models: &Models, programs: &Programs) -> Result<()> {
+    let mut pinned = Answers::new();
+    for answer in models.answers()? {
+        pinned
+            .entry(answer.model)
+            .or_default()
+            .insert(answer.picture, answer.digest);
+    }
+    let pinned = Row {
+        name: "pinned (ml/models/known-answers.txt)".into(),
+        digests: fold(&pinned),
+    };
+    let names: Vec<_> = pinned.digests.keys().cloned().collect();
+    header("integer networks", &names);
+    show(&pinned, &names, &pinned.digests);
+
+    let mut integer = Vec::new();
+    let mut found = |rows: Vec<Row>| {
+        for row in &rows {
+            show(row, &names, &pinned.digests);
+        }
+        integer.extend(rows);
+    };
+    let own = env::current_exe()?;
+    let folder = |command: &mut Command| {
+        command.arg("--models").arg(&models.0);
+    };
+    let mut native = Command::new(&own);
+    folder(&mut native);
+    found(rows(native.arg("answers"), |executor| {
+        named("native", executor)
+    })?);
+    for processor in PROCESSORS {
+        let mut emulated = Command::new(&programs.qemu);
+        emulated.args(["-cpu", processor]).arg(&own);
+        folder(&mut emulated);
+        let rows = rows(emulated.args(["answers", "--fastest"]), |executor| {
+            named(&format!("qemu {processor}"), executor)
+        })?;
+        found(rows);
+    }
+    let guest = fs::read_to_string(&programs.guest)
+        .with_context(|| format!("reading {}", programs.guest.display()))?;
+    found(of_text(&guest, |executor| match executor {
+        "wasmtime" => "WebAssembly without SIMD, wasmtime".into(),
+        "sc-executor" => "WebAssembly in the node's executor".into(),
+        other => other.into(),
+    })?);
+    found(rows(&mut candle(programs, models, "exact", 1), |_| {
+        "candle, integers in floats".into()
+    })?);
+    summary(&integer, &names, Some(&pinned.digests));
+
+    println!();
+    header(
+        "float networks, for contrast: pictures 2 and 4 only",
+        &names,
+    );
+    let mut float = Vec::new();
+    let mut found = |row: Row| {
+        show(&row, &names, &BTreeMap::new());
+        float.push(row);
+    };
+    for threads in [1, 2] {
+        let mut native = candle(programs, models, "float", threads);
+        rows(&mut native, |_| {
+            named("candle f32 native", &format!("f32,{threads}"))
+        })?
+        .into_iter()
+        .for_each(&mut found);
+    }
+    for processor in PROCESSORS {
+        let candle = candle(programs, models, "float", 1);
+        let mut emulated = Command::new(&programs.qemu);
+        emulated
+            .args(["-cpu", processor])
+            .arg(candle.get_program())
+            .args(candle.get_args());
+        rows(&mut emulated, |_| {
+            format!("candle f32, qemu {processor}, 1 thread")
+        })?
+        .into_iter()
+        .for_each(&mut found);
+    }
+    let native: [(&str, Vec<&OsStr>, Settings); 3] = [
+        (
+            "onnxruntime native, 1 thread",
+            vec![],
+            Settings {
+                threads: 1,
+                optimised: true,
+            },
+        ),
+        (
+            "onnxruntime native, 2 threads",
+            vec![],
+            Settings {
+                threads: 2,
+                optimised: true,
+            },
+        ),
+        (
+            "onnxruntime native, graph as it is",
+            vec![],
+            Settings {
+                threads: 1,
+                optimised: false,
+            },
+        ),
+    ];
+    for (name, under, how) in native {
+        found(onnx(programs, models, name, &under, how)?);
+    }
+    for processor in PROCESSORS {
+        let under = [
+            programs.qemu.as_os_str(),
+            "-cpu".as_ref(),
+            processor.as_ref(),
+        ];
+        let how = Settings {
+            threads: 1,
+            optimised: true,
+        };
+        found(onnx(
+            programs,
+            models,
+            &format!("onnxruntime, qemu {processor}, 1 thread"),
+            &under,
+            how,
+        )?);
+    }
+    summary(&float, &names, None);
+    let different = integer
+        .iter()
+        .filter(|row| row.digests != pinned.digests)
+        .count();
+    ensure!(
+        different == 0,
+        "{different} executions of the integer networks have other answers than the pinned ones"
+    );
+    Ok(())
+}
+
+fn candle(programs: &Programs, models: &Models, mode: &str, threads: usize) -> Command {
+    let mut command = Command::new(&programs.reference);
+    command
+        .arg("--manifest")
+        .arg(models.0.join("manifest.toml"));
+    command
+        .arg("--sources")
+        .arg(&programs.onnx.sources)
+        .arg(mode);
+    if mode == "float" {
+        command
+            .arg("--pictures")
+            .args(FLOAT_PICTURES.map(|n| n.to_string()));
+    }
+    // The environment is inherited by an emulated child, too.
+    command.env("RAYON_NUM_THREADS", threads.to_string());
+    command
+}
+
+/// The public float networks of the models that have one, in onnxruntime.
+fn onnx(
+    programs: &Programs,
+    models: &Models,
+    name: &str,
+    under: &[&OsStr],
+    how: Settings,
+) -> Result<Row> {
+    let mut answers = Answers::new();
+    for model in models.all()? {
+        let Some(source) = &model.source else {
+            continue;
+        };
+        let net = model.net()?;
+        let shape = input(&net)?;
+        let mut session = programs.onnx.start(under, Path::new(source), shape, how)?;
+        for number in FLOAT_PICTURES {
+            let digest = sha256(&session.run(&picture(number, shape))?.bytes);
+            answers
+                .entry(model.name.clone())
+                .or_default()
+                .insert(number, digest);
+        }
+    }
+    Ok(Row {
+        name: name.into(),
+        digests: fold(&answers),
+    })
+}
+
+fn header(title: &str, models: &[String]) {
+    print!("{title:<52}");
+    for model in models {
+        print!(" {model:<15}");
+    }
+    println!();
+}
+
+/// Prints a row as soon as it is known: emulation takes minutes.
+fn show(row: &Row, models: &[String], pinned: &BTreeMap<String, String>) {
+    print!("  {:<50}", row.name);
+    for model in models {
+        let digest = row.digests.get(model).map_or("-", String::as_str);
+        let mark = match pinned.get(model) {
+            Some(pinned) if pinned == digest => "=",
+            Some(_) => "!",
+            None => "",
+        };
+        print!(" {digest:<12} {mark:<2}");
+    }
+    println!();
+}
+
+fn summary(rows: &[Row], models: &[String], pinned: Option<&BTreeMap<String, String>>) {
+    for model in models {
+        let digests: Vec<_> = rows
+            .iter()
+            .filter_map(|row| row.digests.get(model))
+            .collect();
+        let different = digests.iter().collect::<BTreeSet<_>>().len();
+        let agree = pinned.is_some_and(|p| digests.iter().all(|d| Some(*d) == p.get(model)));
+        let verdict = match pinned {
+            Some(_) if agree => ", all as pinned",
+            Some(_) => ", NOT all as pinned",
+            None => "",
+        };
+        println!(
+            "  {model}: {different} different answers in {} executions{verdict}",
+            digests.len()
+        );
+    }
+}

@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# Measures the networks of ml/models: one bit pattern in every executor, the cost inside the node's executor, and error
+# rates and time beside onnxruntime. Needs the package index, about 20 minutes after the build, and an otherwise idle
+# machine for the times.
+#   scripts/ml-bench.sh                  known answers, costs, times
+#   scripts/ml-bench.sh FACES            also error rates on a folder of photographs, a sub-folder for each person
+#   scripts/ml-bench.sh FACES DOCUMENTS  also machine-readable zones on a folder of pictures of documents
+#   VE_OUT=DIR scripts/ml-bench.sh ...   where the plot goes (default: target/ml-bench)
+set -euo pipefail
+# What is named is named from where the caller is.
+folders=()
+for folder in "$@"; do folders+=("$(realpath -m "$folder")"); done
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. scripts/lib/ui.sh
+. scripts/lib/build.sh
+
+faces=${folders[0]:-} documents=${folders[1]:-}
+for folder in "${folders[@]}"; do
+  [ -d "$folder" ] || die "$folder is no folder" "scripts/ml-bench.sh [FACES [DOCUMENTS]]"
+done
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+scripts/setup.sh
+. scripts/lib/ui.sh
+missing=()
+for p in qemu-user python3-venv; do
+  dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing+=("$p")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  step "installing Debian packages: ${missing[*]}"
+  as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+  { as_root apt-get update -q && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"; } >>"$ve_log" 2>&1 ||
+    die "installing ${missing[*]} failed" "see $ve_log, then run: apt-get install ${missing[*]}"
+fi
+
+# onnxruntime in a folder of its own, named after what is in it.
+venv=${XDG_CACHE_HOME:-$HOME/.cache}/virtengine/onnxruntime-$(sha256sum ml/bench/requirements.txt | cut -c1-12)
+if ! [ -e "$venv/complete" ]; then
+  step "installing onnxruntime into $venv"
+  rm -rf "$venv"
+  { python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --only-binary :all: -r ml/bench/requirements.txt; } >>"$ve_log" 2>&1 ||
+    die "onnxruntime could not be installed" "is the package index reachable? the output is in $ve_log"
+  touch "$venv/complete"
+fi
+
+# The public packages that the float networks are in, each with its pinned hash.
+python3 - >"$work/packages" <<'PY'
+import tomllib
+sources = [model.get("source", {}) for model in tomllib.load(open("ml/models/manifest.toml", "rb"))["model"]]
+for package in sorted({(s["package"], s["version"], s["archive"], s["archive_sha256"]) for s in sources if "archive" in s}):
+    print(*package)
+PY
+while read -r package version archive sha256; do
+  step "fetching $package $version"
+  "$venv/bin/pip" download --quiet --disable-pip-version-check --no-deps --only-binary :all: --dest "$work" "$package==$version" >>"$ve_log" 2>&1 ||
+    die "$package $version could not be fetched" "is the package index reachable? the output is in $ve_log"
+  echo "$sha256  $work/$archive" | sha256sum --check --quiet || die "$archive has another hash than the pinned one" "do not use it"
+  python3 -m zipfile -e "$work/$archive" "$work/sources"
+done <"$work/packages"
+
+build "building the measurements" "the WebAssembly guest's tests" build --locked --release -p ve-ml-bench
+build "building the WebAssembly guest's tests" "candle" test --locked --workspace --test guest --no-run
+target=$(target_dir)
+workspace=(--manifest-path ml/training/Cargo.toml)
+build "building candle" "the measurements" build --locked "${workspace[@]}" --bin ve-ml-reference
+reference=$(target_dir)/debug/ve-ml-reference
+bench=$target/release/ve-ml-bench
+float=(--python "$venv/bin/python" --sources "$work/sources")
+
+step "WebAssembly: wasmtime without SIMD, and the node's executor"
+cargo test --locked --workspace --test guest -- --nocapture --test-threads 1 >"$work/guest" 2>>"$ve_log" ||
+  { cat "$work/guest"; die "the tests of ml/guest fail" "see above and $ve_log"; }
+
+step "known answers in every executor; emulation takes minutes"
+"$bench" table "${float[@]}" --reference "$reference" --guest "$work/guest"
+
+step "what a run costs as WebAssembly (limits: 32 MiB for an allocation, 48 MiB of memory)"
+awk 'BEGIN { printf "%-12s %-8s %12s %24s %12s\n", "executor", "network", "median", "largest allocation", "memory" }
+  /(^| )cost / { sub(/.*cost /, ""); printf "%-12s %-8s %9d ms %20.1f MiB %8.1f MiB\n", $1, $2, $4, $6 / 1048576, $8 / 1048576 }' "$work/guest"
+
+step "time beside onnxruntime"
+"$bench" times "${float[@]}"
+
+if [ -n "$faces" ]; then
+  out=${VE_OUT:-$target/ml-bench}
+  mkdir -p "$out"
+  step "error rates beside onnxruntime"
+  "$bench" faces "${float[@]}" --reference "$reference" --faces "$faces" --plot "$out/faces.svg"
+fi
+if [ -n "$documents" ]; then
+  step "machine-readable zones beside PP-OCRv4"
+  scripts/ml-mrz-bench.sh --documents "$documents"
+fi
