@@ -5,7 +5,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
 use ve_templates::{JobContext, Library, Wanted, CHECKPOINT_DIR, INPUT_DIR, OUTPUT_DIR};
@@ -60,8 +60,15 @@ impl Cluster {
             .arg("install")
             .args(templates);
         for mut command in [install, cluster.script("up", port)] {
-            let output = command.output().unwrap();
-            assert!(output.status.success(), "{}", said(&output));
+            // Not through a pipe: a daemon's shell may hold on to it.
+            let log = cluster.folder.path().join("start.log");
+            let out = fs::File::create(&log).unwrap();
+            command
+                .stdin(Stdio::null())
+                .stderr(out.try_clone().unwrap());
+            let status = command.stdout(out).status().unwrap();
+            let said = fs::read_to_string(&log).unwrap_or_default();
+            assert!(status.success(), "{said}");
         }
         cluster
     }
@@ -187,8 +194,8 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        let wiped = self.script("wipe", 0).output();
-        if !wiped.as_ref().is_ok_and(|o| o.status.success()) {
+        let wiped = self.script("wipe", 0).stdin(Stdio::null()).status();
+        if !wiped.as_ref().is_ok_and(|status| status.success()) {
             eprintln!("the cluster could not be wiped: {wiped:?}");
         }
     }
