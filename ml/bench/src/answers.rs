@@ -39,7 +39,11 @@ pub type Answers = BTreeMap<String, BTreeMap<u32, String>>;
 pub fn parse(output: &str) -> Result<Vec<(String, Answers)>> {
     let mut executors: Vec<(String, Answers)> = Vec::new();
     for line in output.lines() {
-        let words: Vec<_> = line.split_whitespace().collect();
+        // The test runner may have begun the line.
+        let words: Vec<_> = line
+            .split_whitespace()
+            .skip_while(|word| *word != "answer")
+            .collect();
         let ["answer", executor, model, picture, digest] = words[..] else {
             continue;
         };
@@ -63,7 +67,7 @@ mod tests {
 
     #[test]
     fn answers_should_be_grouped_by_executor_when_other_lines_surround_them() {
-        let output = "running 1 test\nanswer avx2,1 sface 0 aa\nanswer plain,1 sface 0 bb\nanswer avx2,1 yunet 3 cc\nok";
+        let output = "running 1 test\ntest guest ... answer avx2,1 sface 0 aa\nanswer plain,1 sface 0 bb\nanswer avx2,1 yunet 3 cc\nok";
         let found = parse(output).unwrap();
         assert_eq!(found.len(), 2);
         assert_eq!(found[0].0, "avx2,1");

@@ -14,7 +14,7 @@ use std::{
     path::PathBuf,
     process::{Command, Stdio},
 };
-use ve_ml_engine::{cosine_ppm, sample::picture, Execution, Kernels, Net, Shape};
+use ve_ml_engine::{cosine_ppm, Execution, Kernels, Shape};
 
 /// The model that embeds faces.
 const EMBEDDING: &str = "sface";

@@ -220,10 +220,36 @@ impl Layer<'_> {
 
     fn depthwise(&self, kernels: Kernels, x: &[i16], first: usize, out: &mut [i16]) {
         let mut taps = vec![OUTSIDE; 2 * self.pairs()];
-        for (i, out) in out.chunks_exact_mut(self.output.channels).enumerate() {
-            self.taps(first + i, &mut taps);
-            kernels.depthwise(self, x, &taps, out);
+        let channels = self.output.channels;
+        let (mut pixel, mut rest) = (first, out);
+        while !rest.is_empty() {
+            self.taps(pixel, &mut taps);
+            let n = self.alike(pixel).min(rest.len() / channels);
+            let (run, after) = rest.split_at_mut(n * channels);
+            kernels.depthwise(self, x, &taps, run);
+            (pixel, rest) = (pixel + n, after);
         }
+    }
+
+    /// How many output pixels from this one on have the same taps in the padding: their other taps lie [`Self::step`]
+    /// apart.
+    fn alike(&self, pixel: usize) -> usize {
+        let c = self.conv;
+        let (padding, column) = (c.padding as usize, pixel % self.output.width);
+        let (_, left) = self.corner(pixel);
+        // Windows that begin later reach into the padding on the right.
+        let Some(last) = (padding + self.input.width).checked_sub(c.kernel_width as usize) else {
+            return 1;
+        };
+        if left < padding || left > last {
+            return 1;
+        }
+        (last / c.stride as usize).min(self.output.width - 1) - column + 1
+    }
+
+    /// Activations between the windows of neighbours.
+    pub fn step(&self) -> usize {
+        self.conv.stride as usize * self.input.channels
     }
 
     /// Multiply-accumulates.

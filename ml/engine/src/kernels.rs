@@ -80,16 +80,17 @@ impl Kernels {
         }
     }
 
-    /// One pixel of a depthwise convolution. `taps` says for each tap where its pixel begins in `x`; see
-    /// [`Layer::taps`].
+    /// Neighbouring pixels of a depthwise convolution. `taps` says for each tap where the first pixel's begins in `x`,
+    /// see [`Layer::taps`]; the other pixels' lie [`Layer::step`] apart.
     pub(crate) fn depthwise(self, layer: &Layer, x: &[i16], taps: &[usize], out: &mut [i16]) {
         match self.0 {
-            Set::Plain => plain::depthwise(layer, 0, x, taps, out),
+            Set::Plain => plain::depthwise(layer, x, taps, out),
             #[cfg(all(feature = "std", target_arch = "x86_64"))]
             Set::Sse2 => simd::sse2_depthwise(layer, x, taps, out),
-            // A pixel is too little work for wider vectors than AVX2's.
             #[cfg(all(feature = "std", target_arch = "x86_64"))]
-            Set::Avx2 | Set::Avx512 => simd::avx2_depthwise(layer, x, taps, out),
+            Set::Avx2 => simd::avx2_depthwise(layer, x, taps, out),
+            #[cfg(all(feature = "std", target_arch = "x86_64"))]
+            Set::Avx512 => simd::avx512_depthwise(layer, x, taps, out),
         }
     }
 }

@@ -15,36 +15,42 @@ pub(crate) fn add(op: &Add, a: &[i16], b: &[i16], out: &mut [i16]) {
 }
 
 pub(crate) fn max_pool(op: &Pool, input: Shape, x: &[i16], output: Shape, out: &mut [i16]) {
-    windows(op, input, x, output, out, |window, out| {
-        *out = window.max().unwrap_or_default()
-    });
+    for (pixel, out) in out.chunks_exact_mut(output.channels).enumerate() {
+        out.fill(i16::MIN);
+        for x in window(op, input, x, output, pixel) {
+            // Channel by channel: compilers make vectors of this.
+            for (out, x) in out.iter_mut().zip(x) {
+                *out = (*out).max(*x);
+            }
+        }
+    }
 }
 
 pub(crate) fn average_pool(op: &Pool, input: Shape, x: &[i16], output: Shape, out: &mut [i16]) {
     let n = i64::from(op.size) * i64::from(op.size);
-    windows(op, input, x, output, out, |window, out| {
-        let sum: i64 = window.map(i64::from).sum();
-        *out = (2 * sum + n).div_euclid(2 * n) as i16;
-    });
+    for (pixel, out) in out.chunks_exact_mut(output.channels).enumerate() {
+        for (channel, out) in out.iter_mut().enumerate() {
+            let window = window(op, input, x, output, pixel);
+            let sum: i64 = window.map(|x| i64::from(x[channel])).sum();
+            *out = (2 * sum + n).div_euclid(2 * n) as i16;
+        }
+    }
 }
 
-fn windows(
+/// The pixels of a window, each with all its channels.
+fn window<'x>(
     op: &Pool,
     input: Shape,
-    x: &[i16],
+    x: &'x [i16],
     output: Shape,
-    out: &mut [i16],
-    fold: impl Fn(&mut dyn Iterator<Item = i16>, &mut i16),
-) {
+    pixel: usize,
+) -> impl Iterator<Item = &'x [i16]> {
     let (size, stride) = (op.size as usize, op.stride as usize);
-    for (i, out) in out.iter_mut().enumerate() {
-        let (pixel, channel) = (i / output.channels, i % output.channels);
-        let (top, left) = (pixel / output.width * stride, pixel % output.width * stride);
-        let mut window = (0..size * size).map(|tap| {
-            x[((top + tap / size) * input.width + left + tap % size) * input.channels + channel]
-        });
-        fold(&mut window, out);
-    }
+    let (top, left) = (pixel / output.width * stride, pixel % output.width * stride);
+    (top..top + size).flat_map(move |row| {
+        let row = &x[(row * input.width + left) * input.channels..][..size * input.channels];
+        row.chunks_exact(input.channels)
+    })
 }
 
 pub(crate) fn upsample(op: &Upsample, input: Shape, x: &[i16], output: Shape, out: &mut [i16]) {

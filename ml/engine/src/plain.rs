@@ -94,23 +94,55 @@ fn apart(sums: i64) -> [i32; 2] {
     [low, (sums.wrapping_sub(i64::from(low)) >> 32) as i32]
 }
 
-/// One pixel of a depthwise convolution, from block `from` on.
-pub(crate) fn depthwise(layer: &Layer, from: usize, x: &[i16], taps: &[usize], out: &mut [i16]) {
-    for block in from..layer.blocks.len() {
-        let (weights, requant) = (layer.weights(block), &layer.blocks[block]);
-        for lane in 0..layer.lanes(block) {
-            let channel = block * LANES + lane;
-            let mut acc = 0i32;
-            for (pair, w) in taps.as_chunks::<2>().0.iter().zip(weights) {
-                for k in 0..2 {
-                    if pair[k] != OUTSIDE {
-                        acc += i32::from(x[pair[k] + channel]) * i32::from(w[2 * lane + k] as i8);
+/// Neighbouring pixels of a depthwise convolution.
+pub(crate) fn depthwise(layer: &Layer, x: &[i16], taps: &[usize], out: &mut [i16]) {
+    for (pixel, out) in out.chunks_exact_mut(layer.output.channels).enumerate() {
+        for (block, out) in out.chunks_mut(LANES).enumerate() {
+            let from = pixel * layer.step() + block * LANES;
+            let requant = &layer.blocks[block];
+            for (four, out) in out.chunks_mut(4).enumerate() {
+                let sums = four_channels(layer.weights(block), 4 * four, x, taps, from);
+                for (i, (out, sum)) in out.iter_mut().zip(sums).enumerate() {
+                    *out = requant.channel(4 * four + i).apply(sum, layer.limit());
+                }
+            }
+        }
+    }
+}
+
+/// The sums of four channels of a block from `first` on; of those that exist.
+#[inline(always)]
+fn four_channels(
+    weights: &[[u8; 2 * LANES]],
+    first: usize,
+    x: &[i16],
+    taps: &[usize],
+    from: usize,
+) -> [i32; 4] {
+    let mut acc = [0; 4];
+    for (pair, w) in taps.as_chunks::<2>().0.iter().zip(weights) {
+        let w: &[u8; 8] = w[2 * first..].first_chunk().unwrap_or(&[0; 8]);
+        for k in 0..2 {
+            if pair[k] == OUTSIDE {
+                continue;
+            }
+            let x = &x[pair[k] + from + first..];
+            // At the end of the input fewer than four may be left. Channels beyond the last have no weights.
+            match x.first_chunk::<4>() {
+                Some(x) => {
+                    for i in 0..4 {
+                        acc[i] += i32::from(x[i]) * i32::from(w[2 * i + k] as i8);
+                    }
+                }
+                None => {
+                    for (i, x) in x.iter().enumerate() {
+                        acc[i] += i32::from(*x) * i32::from(w[2 * i + k] as i8);
                     }
                 }
             }
-            out[channel] = requant.channel(lane).apply(acc, layer.limit());
         }
     }
+    acc
 }
 
 #[cfg(test)]

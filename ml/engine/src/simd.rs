@@ -14,7 +14,6 @@
 use crate::{
     conv::{Block, Layer, OUTSIDE},
     graph::LANES,
-    plain,
 };
 use core::{arch::x86_64::*, ops::Range};
 
@@ -52,6 +51,27 @@ fn load_ints_256(ints: &[i32; 8]) -> __m256i {
 fn load_bytes_256(bytes: &[u8; 32]) -> __m256i {
     // SAFETY: reads the 32 bytes of the array, without alignment.
     unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx")]
+fn load_words_256(words: &[i16; 16]) -> __m256i {
+    // SAFETY: reads the 32 bytes of the array, without alignment.
+    unsafe { _mm256_loadu_si256(words.as_ptr().cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load_words_512(words: &[i16; 32]) -> __m512i {
+    // SAFETY: reads the 64 bytes of the array, without alignment.
+    unsafe { _mm512_loadu_si512(words.as_ptr().cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load_ints_512(ints: &[i32; 16]) -> __m512i {
+    // SAFETY: reads the 64 bytes of the array, without alignment.
+    unsafe { _mm512_loadu_si512(ints.as_ptr().cast()) }
 }
 
 #[inline(always)]
@@ -122,10 +142,15 @@ fn sse2_dot<const R: usize>(weights: &[[u8; 32]], x: [&[[i16; 2]]; R]) -> [[__m1
     acc
 }
 
+#[inline(always)]
+fn sse2_requant(requant: &Block) -> &Block {
+    requant
+}
+
 /// SSE2 has no signed 32 x 32 multiplication: the sums are requantised one by one.
 #[inline]
 #[target_feature(enable = "sse2")]
-fn sse2_finish(acc: [__m128i; 4], requant: &Block, limit: i32, lanes: usize, out: &mut [i16]) {
+fn sse2_finish(acc: [__m128i; 4], requant: &&Block, limit: i32, lanes: usize, out: &mut [i16]) {
     let mut sums = [[0; 4]; 4];
     for v in 0..4 {
         store_ints(acc[v], &mut sums[v]);
@@ -162,46 +187,83 @@ fn avx2_dot<const R: usize>(weights: &[[u8; 32]], x: [&[[i16; 2]]; R]) -> [[__m2
     acc
 }
 
-/// Eight activations, as `i32`. AVX2 has no arithmetic shift of 64-bit lanes: products, which the proof keeps within
-/// `2^53`, are made positive by adding `2^62`, shifted, and the shifted `2^62` is taken away again.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn avx2_requant(acc: __m256i, requant: &Block, upper: usize, limit: i32) -> __m256i {
-    let sum = _mm256_add_epi32(acc, load_ints_256(&half(&requant.bias, upper)));
-    let positive = load_ints_256(&half(&requant.positive, upper));
-    let negative = load_ints_256(&half(&requant.negative, upper));
-    let m = _mm256_blendv_epi8(positive, negative, _mm256_srai_epi32(sum, 31));
-    let shifts: [u32; 8] = half(&requant.shift, upper);
-    let shift = load_ints_256(&shifts.map(|s| s as i32));
-    let (one, far) = (_mm256_set1_epi64x(1), _mm256_set1_epi64x(1 << 62));
-    let even = _mm256_and_si256(shift, _mm256_set1_epi64x(0xffff_ffff));
-    let odd = _mm256_srli_epi64(shift, 32);
-    let shifted = |product: __m256i, shift: __m256i| {
-        let rounding = _mm256_sllv_epi64(one, _mm256_sub_epi64(shift, one));
-        let moved = _mm256_add_epi64(_mm256_add_epi64(product, rounding), far);
-        _mm256_sub_epi64(
-            _mm256_srlv_epi64(moved, shift),
-            _mm256_srlv_epi64(far, shift),
-        )
-    };
-    let evens = shifted(_mm256_mul_epi32(sum, m), even);
-    let odds = shifted(
-        _mm256_mul_epi32(_mm256_srli_epi64(sum, 32), _mm256_srli_epi64(m, 32)),
-        odd,
-    );
-    // The proof at load time says that the shifted products fit 32 bits.
-    let all = _mm256_blend_epi32(evens, _mm256_slli_epi64(odds, 32), 0b1010_1010);
-    _mm256_max_epi32(
-        _mm256_min_epi32(all, _mm256_set1_epi32(limit)),
-        _mm256_set1_epi32(-limit),
-    )
+/// Requantisation of eight channels. Even and odd channels are separate where they have 64 bits. AVX2 has no arithmetic
+/// shift of these: products, which the proof keeps within `2^53`, are made positive by adding `2^62`, shifted, and the
+/// shifted `2^62` is taken away again.
+struct Requant256 {
+    bias: __m256i,
+    positive: __m256i,
+    negative: __m256i,
+    shift: [__m256i; 2],
+    /// `2^62`, and half of what is shifted out.
+    before: [__m256i; 2],
+    after: [__m256i; 2],
 }
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn avx2_finish(acc: [__m256i; 2], requant: &Block, limit: i32, lanes: usize, out: &mut [i16]) {
-    let low = avx2_requant(acc[0], requant, 0, limit);
-    let high = avx2_requant(acc[1], requant, 1, limit);
+fn avx2_requant(requant: &Block, upper: usize) -> Requant256 {
+    let shifts: [u32; 8] = half(&requant.shift, upper);
+    let shift = load_ints_256(&shifts.map(|s| s as i32));
+    let shift = [
+        _mm256_and_si256(shift, _mm256_set1_epi64x(0xffff_ffff)),
+        _mm256_srli_epi64(shift, 32),
+    ];
+    let (one, far) = (_mm256_set1_epi64x(1), _mm256_set1_epi64x(1 << 62));
+    let before = |shift| {
+        let rounding = _mm256_sllv_epi64(one, _mm256_sub_epi64(shift, one));
+        _mm256_add_epi64(far, rounding)
+    };
+    Requant256 {
+        bias: load_ints_256(&half(&requant.bias, upper)),
+        positive: load_ints_256(&half(&requant.positive, upper)),
+        negative: load_ints_256(&half(&requant.negative, upper)),
+        shift,
+        before: [before(shift[0]), before(shift[1])],
+        after: [
+            _mm256_srlv_epi64(far, shift[0]),
+            _mm256_srlv_epi64(far, shift[1]),
+        ],
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn avx2_both(requant: &Block) -> [Requant256; 2] {
+    [avx2_requant(requant, 0), avx2_requant(requant, 1)]
+}
+
+/// Eight activations, as `i32`.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn avx2_apply(acc: __m256i, r: &Requant256, limit: i32) -> __m256i {
+    let sum = _mm256_add_epi32(acc, r.bias);
+    let m = _mm256_blendv_epi8(r.positive, r.negative, _mm256_srai_epi32(sum, 31));
+    let shifted = |product, i: usize| {
+        let moved = _mm256_srlv_epi64(_mm256_add_epi64(product, r.before[i]), r.shift[i]);
+        _mm256_sub_epi64(moved, r.after[i])
+    };
+    let even = shifted(_mm256_mul_epi32(sum, m), 0);
+    let (sum, m) = (_mm256_srli_epi64(sum, 32), _mm256_srli_epi64(m, 32));
+    let odd = shifted(_mm256_mul_epi32(sum, m), 1);
+    // The proof at load time says that the shifted products fit 32 bits.
+    let all = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0b1010_1010);
+    let limit = _mm256_set1_epi32(limit);
+    let least = _mm256_sub_epi32(_mm256_setzero_si256(), limit);
+    _mm256_max_epi32(_mm256_min_epi32(all, limit), least)
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn avx2_finish(
+    acc: [__m256i; 2],
+    requant: &[Requant256; 2],
+    limit: i32,
+    lanes: usize,
+    out: &mut [i16],
+) {
+    let low = avx2_apply(acc[0], &requant[0], limit);
+    let high = avx2_apply(acc[1], &requant[1], limit);
     let words = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0b11_01_10_00);
     put(
         [
@@ -228,38 +290,64 @@ fn avx512_dot<const R: usize>(weights: &[[u8; 32]], x: [&[[i16; 2]]; R]) -> [[__
     acc
 }
 
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-fn avx512_requant(sum: __m256i, requant: &Block, upper: usize, limit: i32) -> __m128i {
-    let sum = _mm256_add_epi32(sum, load_ints_256(&half(&requant.bias, upper)));
-    let positive = load_ints_256(&half(&requant.positive, upper));
-    let negative = load_ints_256(&half(&requant.negative, upper));
-    let m = _mm256_blendv_epi8(positive, negative, _mm256_srai_epi32(sum, 31));
-    let shifts: [u32; 8] = half(&requant.shift, upper);
-    let shift = _mm512_cvtepi32_epi64(load_ints_256(&shifts.map(|s| s as i32)));
-    let one = _mm512_set1_epi64(1);
-    let rounding = _mm512_sllv_epi64(one, _mm512_sub_epi64(shift, one));
-    let product = _mm512_mul_epi32(_mm512_cvtepi32_epi64(sum), _mm512_cvtepi32_epi64(m));
-    let shifted = _mm512_srav_epi64(_mm512_add_epi64(product, rounding), shift);
-    let limit = i64::from(limit);
-    _mm512_cvtepi64_epi16(_mm512_max_epi64(
-        _mm512_min_epi64(shifted, _mm512_set1_epi64(limit)),
-        _mm512_set1_epi64(-limit),
-    ))
+/// Requantisation of sixteen channels. Even and odd channels are separate where they have 64 bits.
+struct Requant512 {
+    bias: __m512i,
+    positive: __m512i,
+    negative: __m512i,
+    shift: [__m512i; 2],
+    /// Half of what is shifted out.
+    rounding: [__m512i; 2],
 }
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-fn avx512_finish(acc: [__m512i; 1], requant: &Block, limit: i32, lanes: usize, out: &mut [i16]) {
-    let low = avx512_requant(_mm512_castsi512_si256(acc[0]), requant, 0, limit);
-    let high = avx512_requant(_mm512_extracti64x4_epi64(acc[0], 1), requant, 1, limit);
-    put([low, high], lanes, out);
+fn avx512_requant(requant: &Block) -> Requant512 {
+    let shift = load_ints_512(&requant.shift.map(|s| s as i32));
+    let shift = [
+        _mm512_and_si512(shift, _mm512_set1_epi64(0xffff_ffff)),
+        _mm512_srli_epi64(shift, 32),
+    ];
+    let one = _mm512_set1_epi64(1);
+    let rounding = |shift| _mm512_sllv_epi64(one, _mm512_sub_epi64(shift, one));
+    Requant512 {
+        bias: load_ints_512(&requant.bias),
+        positive: load_ints_512(&requant.positive),
+        negative: load_ints_512(&requant.negative),
+        shift,
+        rounding: [rounding(shift[0]), rounding(shift[1])],
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+fn avx512_finish(acc: [__m512i; 1], r: &Requant512, limit: i32, lanes: usize, out: &mut [i16]) {
+    let sum = _mm512_add_epi32(acc[0], r.bias);
+    let below = _mm512_cmplt_epi32_mask(sum, _mm512_setzero_si512());
+    let m = _mm512_mask_blend_epi32(below, r.positive, r.negative);
+    let shifted =
+        |product, i: usize| _mm512_srav_epi64(_mm512_add_epi64(product, r.rounding[i]), r.shift[i]);
+    let even = shifted(_mm512_mul_epi32(sum, m), 0);
+    let (sum, m) = (_mm512_srli_epi64(sum, 32), _mm512_srli_epi64(m, 32));
+    let odd = shifted(_mm512_mul_epi32(sum, m), 1);
+    // The proof at load time says that the shifted products fit 32 bits.
+    let all = _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
+    let all = _mm512_min_epi32(all, _mm512_set1_epi32(limit));
+    let words = _mm512_cvtepi32_epi16(_mm512_max_epi32(all, _mm512_set1_epi32(-limit)));
+    put(
+        [
+            _mm256_castsi256_si128(words),
+            _mm256_extracti128_si256(words, 1),
+        ],
+        lanes,
+        out,
+    );
 }
 
 // Rows times blocks: the same loop for each instruction set, `$rows` rows at a time.
 
 macro_rules! rows {
-    ($name:ident, $features:literal, $dot:ident, $finish:ident, $rows:literal) => {
+    ($name:ident, $features:literal, $dot:ident, $prepare:ident, $finish:ident, $rows:literal) => {
         #[target_feature(enable = $features)]
         fn $name(
             layer: &Layer,
@@ -271,11 +359,8 @@ macro_rules! rows {
             let (pairs, limit) = (layer.pairs(), layer.limit());
             let (rows, _) = rows.as_chunks::<2>();
             for block in blocks.clone() {
-                let (weights, requant, lanes) = (
-                    layer.weights(block),
-                    &layer.blocks[block],
-                    layer.lanes(block),
-                );
+                let (weights, lanes) = (layer.weights(block), layer.lanes(block));
+                let requant = $prepare(&layer.blocks[block]);
                 let column = (block - blocks.start) * LANES;
                 let mut row = 0;
                 let mut several = rows.chunks_exact($rows * pairs);
@@ -285,7 +370,7 @@ macro_rules! rows {
                     for acc in $dot::<$rows>(weights, x) {
                         $finish(
                             acc,
-                            requant,
+                            &requant,
                             limit,
                             lanes,
                             &mut out[row * stride + column..],
@@ -297,7 +382,7 @@ macro_rules! rows {
                     for acc in $dot::<1>(weights, [&x[..weights.len()]]) {
                         $finish(
                             acc,
-                            requant,
+                            &requant,
                             limit,
                             lanes,
                             &mut out[row * stride + column..],
@@ -310,56 +395,138 @@ macro_rules! rows {
     };
 }
 
-rows!(rows_sse2, "sse2", sse2_dot, sse2_finish, 2);
-rows!(rows_avx2, "avx2", avx2_dot, avx2_finish, 6);
+rows!(rows_sse2, "sse2", sse2_dot, sse2_requant, sse2_finish, 2);
+rows!(rows_avx2, "avx2", avx2_dot, avx2_both, avx2_finish, 6);
 rows!(
     rows_avx512,
     "avx512f,avx512bw,avx512vnni",
     avx512_dot,
+    avx512_requant,
     avx512_finish,
     12
 );
 
 // Depthwise: two taps of a channel are a pair, as two depths are in the rows above.
 
-/// The sixteen activations of a block at a tap.
+/// Sixteen activations of a tap, where they are; zeros in the padding. At the end of the input fewer may be left, which
+/// are put into `spare`: the missing ones belong to channels that do not exist, and have no weights.
 #[inline(always)]
-fn tap(x: &[i16], start: usize, block: usize) -> &[i16; LANES] {
+fn tap<'x>(
+    x: &'x [i16],
+    start: usize,
+    from: usize,
+    spare: &'x mut [i16; LANES],
+) -> &'x [i16; LANES] {
     if start == OUTSIDE {
         return &ZEROS;
     }
-    x[start + block * LANES..].first_chunk().unwrap_or(&ZEROS)
+    let x = &x[start + from..];
+    match x.first_chunk() {
+        Some(x) => x,
+        None => {
+            spare[..x.len()].copy_from_slice(x);
+            spare
+        }
+    }
+}
+
+#[inline]
+#[target_feature(enable = "sse2")]
+fn sse2_interleave(a: &[i16; LANES], b: &[i16; LANES]) -> [__m128i; 4] {
+    let (a, b) = (two_halves(a), two_halves(b));
+    [
+        _mm_unpacklo_epi16(a[0], b[0]),
+        _mm_unpackhi_epi16(a[0], b[0]),
+        _mm_unpacklo_epi16(a[1], b[1]),
+        _mm_unpackhi_epi16(a[1], b[1]),
+    ]
+}
+
+#[inline]
+#[target_feature(enable = "sse2")]
+fn sse2_add(acc: __m128i, w: __m128i, x: __m128i) -> __m128i {
+    _mm_add_epi32(acc, _mm_madd_epi16(w, x))
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn avx2_interleave(a: &[i16; LANES], b: &[i16; LANES]) -> [__m256i; 2] {
+    let (a, b) = (load_words_256(a), load_words_256(b));
+    // Each half of a vector is interleaved by itself.
+    let (low, high) = (_mm256_unpacklo_epi16(a, b), _mm256_unpackhi_epi16(a, b));
+    [
+        _mm256_permute2x128_si256(low, high, 0x20),
+        _mm256_permute2x128_si256(low, high, 0x31),
+    ]
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn avx2_add(acc: __m256i, w: __m256i, x: __m256i) -> __m256i {
+    _mm256_add_epi32(acc, _mm256_madd_epi16(w, x))
+}
+
+/// Where the words of two halves go: one of the first, one of the second.
+static INTERLEAVED: [i16; 32] = {
+    let mut order = [0; 32];
+    let mut i = 0;
+    while i < 16 {
+        order[2 * i] = i as i16;
+        order[2 * i + 1] = 32 + i as i16;
+        i += 1;
+    }
+    order
+};
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+fn avx512_interleave(a: &[i16; LANES], b: &[i16; LANES]) -> [__m512i; 1] {
+    let a = _mm512_castsi256_si512(load_words_256(a));
+    let b = _mm512_castsi256_si512(load_words_256(b));
+    [_mm512_permutex2var_epi16(
+        a,
+        load_words_512(&INTERLEAVED),
+        b,
+    )]
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+fn avx512_widen(w: &[u8; 32]) -> [__m512i; 1] {
+    [_mm512_cvtepi8_epi16(load_bytes_256(w))]
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+fn avx512_add(acc: __m512i, w: __m512i, x: __m512i) -> __m512i {
+    _mm512_dpwssd_epi32(acc, w, x)
 }
 
 macro_rules! depthwise {
-    ($name:ident, $features:literal, $widen:ident, $finish:ident, $zero:ident, $vectors:literal,
-	 |$a:ident, $b:ident| $interleave:expr, |$acc:ident, $w:ident, $x:ident| $add:expr) => {
+    ($name:ident, $features:literal, $zero:ident, $vectors:literal,
+     $widen:ident, $interleave:ident, $add:ident, $prepare:ident, $finish:ident) => {
         #[target_feature(enable = $features)]
         fn $name(layer: &Layer, x: &[i16], taps: &[usize], out: &mut [i16]) {
-            let full = out.len() / LANES;
-            for block in 0..full {
-                let mut acc = [$zero(); $vectors];
-                for (pair, weights) in taps.as_chunks::<2>().0.iter().zip(layer.weights(block)) {
-                    let ($a, $b) = (
-                        two_halves(tap(x, pair[0], block)),
-                        two_halves(tap(x, pair[1], block)),
-                    );
-                    let taps: [_; $vectors] = $interleave;
-                    let weights = $widen(weights);
-                    for v in 0..$vectors {
-                        let ($acc, $w, $x) = (acc[v], weights[v], taps[v]);
-                        acc[v] = $add;
+            let (channels, step, limit) = (layer.output.channels, layer.step(), layer.limit());
+            let (taps, _) = taps.as_chunks::<2>();
+            for block in 0..layer.blocks.len() {
+                let (weights, lanes) = (layer.weights(block), layer.lanes(block));
+                let requant = $prepare(&layer.blocks[block]);
+                let mut spare = [[0; LANES]; 2];
+                for (pixel, out) in out.chunks_exact_mut(channels).enumerate() {
+                    let from = pixel * step + block * LANES;
+                    let mut acc = [$zero(); $vectors];
+                    for (pair, weights) in taps.iter().zip(weights) {
+                        let [a, b] = &mut spare;
+                        let (a, b) = (tap(x, pair[0], from, a), tap(x, pair[1], from, b));
+                        let (x, w) = ($interleave(a, b), $widen(weights));
+                        for v in 0..$vectors {
+                            acc[v] = $add(acc[v], w[v], x[v]);
+                        }
                     }
+                    $finish(acc, &requant, limit, lanes, &mut out[block * LANES..]);
                 }
-                $finish(
-                    acc,
-                    &layer.blocks[block],
-                    layer.limit(),
-                    LANES,
-                    &mut out[block * LANES..],
-                );
             }
-            plain::depthwise(layer, full, x, taps, out);
         }
     };
 }
@@ -367,36 +534,35 @@ macro_rules! depthwise {
 depthwise!(
     depthwise_sse2,
     "sse2",
-    sse2_widen,
-    sse2_finish,
     _mm_setzero_si128,
     4,
-    |a, b| [
-        _mm_unpacklo_epi16(a[0], b[0]),
-        _mm_unpackhi_epi16(a[0], b[0]),
-        _mm_unpacklo_epi16(a[1], b[1]),
-        _mm_unpackhi_epi16(a[1], b[1]),
-    ],
-    |acc, w, x| _mm_add_epi32(acc, _mm_madd_epi16(w, x))
+    sse2_widen,
+    sse2_interleave,
+    sse2_add,
+    sse2_requant,
+    sse2_finish
 );
 depthwise!(
     depthwise_avx2,
     "avx2",
-    avx2_widen,
-    avx2_finish,
     _mm256_setzero_si256,
     2,
-    |a, b| [
-        _mm256_set_m128i(
-            _mm_unpackhi_epi16(a[0], b[0]),
-            _mm_unpacklo_epi16(a[0], b[0])
-        ),
-        _mm256_set_m128i(
-            _mm_unpackhi_epi16(a[1], b[1]),
-            _mm_unpacklo_epi16(a[1], b[1])
-        ),
-    ],
-    |acc, w, x| _mm256_add_epi32(acc, _mm256_madd_epi16(w, x))
+    avx2_widen,
+    avx2_interleave,
+    avx2_add,
+    avx2_both,
+    avx2_finish
+);
+depthwise!(
+    depthwise_avx512,
+    "avx512f,avx512bw,avx512vnni",
+    _mm512_setzero_si512,
+    1,
+    avx512_widen,
+    avx512_interleave,
+    avx512_add,
+    avx512_requant,
+    avx512_finish
 );
 
 // Entry points, for `Kernels` only.
@@ -440,6 +606,11 @@ pub(crate) fn sse2_depthwise(layer: &Layer, x: &[i16], taps: &[usize], out: &mut
 }
 
 pub(crate) fn avx2_depthwise(layer: &Layer, x: &[i16], taps: &[usize], out: &mut [i16]) {
-    // SAFETY: `Kernels` names AVX2, or AVX-512, which includes it, only where the machine has it.
+    // SAFETY: `Kernels` names AVX2 only where the machine has it.
     unsafe { depthwise_avx2(layer, x, taps, out) }
+}
+
+pub(crate) fn avx512_depthwise(layer: &Layer, x: &[i16], taps: &[usize], out: &mut [i16]) {
+    // SAFETY: `Kernels` names AVX-512 only where the machine has F, BW and VNNI.
+    unsafe { depthwise_avx512(layer, x, taps, out) }
 }

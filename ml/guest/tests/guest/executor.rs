@@ -1,7 +1,7 @@
 //! The networks in the node's own executor, with the settings that a node starts with.
 
 use crate::{
-    build, models,
+    build, models, now,
     pinned::{artefact, digest, pinned},
 };
 use sc_executor::{
@@ -10,13 +10,13 @@ use sc_executor::{
 };
 use sp_core::traits::{RuntimeCode, WrappedRuntimeCode};
 use sp_io::{SubstrateHostFunctions, TestExternalities};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use ve_ml_engine::{sample::picture, Net};
 
 /// What a call answers, and what it costs.
 struct Call {
     answer: Vec<i16>,
-    /// Bytes of the largest allocation, and of all memory that the allocator ever touched.
+    /// Bytes of the largest allocation, which may be the input's, and of all memory that the allocator ever touched.
     largest: u32,
     memory: u32,
     time: Duration,
@@ -28,7 +28,7 @@ fn call(
     ext: &mut dyn Externalities,
     input: &[u8],
 ) -> Result<Call> {
-    let start = Instant::now();
+    let start = now();
     let (output, stats) = executor.with_instance(
         code,
         ext,
@@ -40,7 +40,7 @@ fn call(
             called.map(|(output, stats)| output.map(|output| (output, stats)))
         },
     )?;
-    let time = start.elapsed();
+    let time = now() - start;
     let (largest, answer) = output
         .split_first_chunk()
         .expect("the guest answers more than its memory");
@@ -52,7 +52,7 @@ fn call(
             .iter()
             .map(|b| i16::from_le_bytes(*b))
             .collect(),
-        largest: u32::from_le_bytes(*largest),
+        largest: u32::from_le_bytes(*largest).max(input.len() as u32),
         memory: stats.address_space_used,
         time,
     })

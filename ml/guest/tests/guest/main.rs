@@ -1,13 +1,22 @@
 //! The shipped networks as WebAssembly: the known answers, and the bounds on time and memory that a runtime has.
 //!
-//! Each test prints a line for each answer (`answer EXECUTOR MODEL PICTURE DIGEST`) and one with what a run costs;
-//! `scripts/ml-bench.sh` makes its tables of them.
+//! Each test prints a line for each answer (`answer EXECUTOR MODEL PICTURE DIGEST`) and one with what a run costs, in
+//! processor time; `scripts/ml-bench.sh` makes its tables of them.
 
 mod build;
 mod executor;
 #[path = "../../../engine/tests/engine/pinned.rs"]
 mod pinned;
 mod wasmtime;
+
+use nix::time::{clock_gettime, ClockId};
+use std::time::Duration;
+
+/// Processor time of this thread so far: what a run costs, whatever else the machine does.
+fn now() -> Duration {
+    let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID);
+    time.expect("Linux has this clock").into()
+}
 
 /// The models that have known answers.
 fn models() -> Vec<String> {
