@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the build needs on a fresh Debian 12 machine: system packages, the Rust toolchain's
 # WebAssembly target, and nothing else. Idempotent; prints what it does. Called by demo.sh and test.sh.
-#   scripts/setup.sh [tests]    `tests` adds the test runner, cargo-nextest
+#   scripts/setup.sh [tests]    `tests` adds the test runner, cargo-nextest, and SLURM
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/lib/ui.sh
@@ -89,4 +89,8 @@ if [ "${1:-}" = tests ] && ! cargo nextest --version >/dev/null 2>&1; then
   step "building the test runner, once (about 6 minutes)"
   cargo install cargo-nextest --version 0.9.143 --locked --target-dir "$(mktemp -d)" >"$ve_log" 2>&1 ||
     die "installing cargo-nextest failed" "see $ve_log, then run: cargo install cargo-nextest --locked"
+fi
+if [ "${1:-}" = tests ]; then
+  . scripts/lib/slurm.sh
+  slurm_install || die "SLURM is not there" "see above"
 fi
