@@ -85,8 +85,8 @@ class Gromacs:
             self.warn()
         said, _ = child.communicate(answer)
         self.child = None
-        # Stopped by the warning it leaves a checkpoint and a status that says nothing.
-        if warnable and self.warned and path.exists(path.join(self.folder, "run.cpt")):
+        # Stopped by the warning its status says nothing, whether it could still write a checkpoint or not.
+        if warnable and self.warned:
             return said
         if child.returncode:
             print("\n".join(said.splitlines()[-25:]), file=sys.stderr)
@@ -180,7 +180,11 @@ def main():
     else:
         prepare(gromacs, box, p)
     print("simulating %g ps of %d molecules" % (p["picoseconds"], count), flush=True)
-    gromacs.run("mdrun", "-s", "run.tpr", "-deffnm", "run", "-cpi", "run.cpt", "-cpt", "1", *threads(), warnable=True)
+    if not gromacs.warned:
+        gromacs.run("mdrun", "-s", "run.tpr", "-deffnm", "run", "-cpi", "run.cpt", "-cpt", "1", *threads(), warnable=True)
+    if not path.exists(path.join(folder, "run.cpt")):
+        print("time is nearly up: stopped before the first step; run again to go on", flush=True)
+        return 75
     done = path.exists(path.join(folder, "run.gro"))
     results(gromacs, p, count, done)
     if not done:
