@@ -9,15 +9,15 @@ use crate::{
 use alloc::vec::Vec;
 use ve_ml_engine::{Error, Execution, Net};
 
-/// What the network's answers count as one: twice its logarithm of likelihood, nearly.
+/// Steps in which answers are compared: half a natural logarithm of likelihood.
 const STEP: i32 = 1 << 7;
 /// Other readings of a cell that are worth a guess, and how far they may be behind the first.
 const OTHERS: usize = 2;
-const FAR: i32 = 6 * STEP;
+const FAR: i32 = 4 * STEP;
 /// Least mean lead over a few cells of a block that is read at all.
 const WORTH: i32 = 3 * STEP;
 /// Least mean lead of a reading that ends the search.
-const CERTAIN: i32 = 8 * STEP;
+const CERTAIN: i32 = 10 * STEP;
 /// How far a letter O must lead over a zero where both may stand: they differ by a tenth of their height, and numbers have
 /// far more zeros.
 const ROUND: i32 = 8 * STEP;
