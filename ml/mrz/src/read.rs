@@ -2,7 +2,9 @@
 
 use crate::{
     image::{locate, Block, Grey, Grid, Quad, Strip, CELL},
-    text::{repair_guesses, Checks, Format, Guess, Kind, Outcome, Symbol, SYMBOLS},
+    text::{
+        birth, expiry, repair_guesses, Checks, Date, Format, Guess, Kind, Outcome, Symbol, SYMBOLS,
+    },
 };
 use alloc::vec::Vec;
 use ve_ml_engine::{Error, Execution, Net};
@@ -11,11 +13,20 @@ use ve_ml_engine::{Error, Execution, Net};
 const STEP: i32 = 1 << 7;
 /// Other readings of a cell that are worth a guess, and how far they may be behind the first.
 const OTHERS: usize = 2;
-const FAR: i32 = 8 * STEP;
+const FAR: i32 = 6 * STEP;
 /// Least mean lead over a few cells of a block that is read at all.
 const WORTH: i32 = 3 * STEP;
 /// Least mean lead of a reading that ends the search.
 const CERTAIN: i32 = 8 * STEP;
+/// How far a letter O must lead over a zero where both may stand: they differ by a tenth of their height, and numbers have
+/// far more zeros.
+const ROUND: i32 = 8 * STEP;
+/// A day on which a date of either century lies in the past. Whether a day exists does not depend on today otherwise.
+const LATE: Date = Date {
+    year: 2099,
+    month: 12,
+    day: 31,
+};
 /// Of so many cells one is looked at before a block is read.
 const SAMPLED: usize = 5;
 
@@ -174,7 +185,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// What the network says about a cell: symbols and their answers negated, the likeliest first.
+    /// What the network says about a cell: symbols and how unlikely they are, the likeliest first.
     fn answers(&self, cell: &[u8], how: Execution) -> Option<Vec<(i32, Symbol)>> {
         let answers = self.net.run(cell, how).ok()?.concat();
         let mut order: Vec<(i32, Symbol)> = answers
@@ -189,26 +200,45 @@ impl<'a> Reader<'a> {
 
 /// The reading of a cell in a place where only some symbols may stand, and its lead over the next of them.
 fn guess(answers: &[(i32, Symbol)], kind: Kind) -> Option<(Guess, i32)> {
-    let allowed = || answers.iter().filter(|(_, s)| kind.allows(*s));
-    let (first, symbol) = *allowed().next()?;
-    let lead = allowed().nth(1).map_or(0, |(second, _)| second - first);
-    let others = allowed()
-        .skip(1)
-        .take(OTHERS)
-        .map(|(answer, symbol)| (*symbol, answer - first));
-    let others = others.take_while(|(_, gap)| *gap <= FAR);
-    let others = others
-        .map(|(symbol, gap)| (symbol, (1 + gap / STEP) as u16))
+    let handicap = |symbol: Symbol| {
+        if kind == Kind::Any && symbol.ascii() == b'O' {
+            ROUND
+        } else {
+            0
+        }
+    };
+    let allowed = answers.iter().filter(|(_, symbol)| kind.allows(*symbol));
+    let mut allowed: Vec<_> = allowed
+        .map(|(unlikely, s)| (unlikely + handicap(*s), *s))
         .collect();
+    allowed.sort_unstable();
+    let (first, symbol) = *allowed.first()?;
+    let gaps = || {
+        allowed
+            .iter()
+            .skip(1)
+            .map(move |(unlikely, s)| (*s, unlikely - first))
+    };
+    let others = gaps().take(OTHERS).take_while(|(_, gap)| *gap <= FAR);
+    let others = others.map(|(symbol, gap)| (symbol, (1 + gap / STEP) as u16));
+    let guess = Guess {
+        symbol,
+        others: others.collect(),
+    };
     // How far the print is from what may stand there counts against the reading.
+    let lead = gaps().next().map_or(0, |(_, gap)| gap);
     let (likeliest, _) = *answers.first()?;
-    Some((Guess { symbol, others }, lead - (first - likeliest)))
+    Some((guess, lead - (first - likeliest).min(lead)))
 }
 
 impl Reading {
-    /// Valid, and not by chance.
+    /// Valid, clear, and with dates that are days: rows of zeros have valid check digits, but no months.
     fn is_certain(&self) -> bool {
-        self.outcome.is_valid() && self.lead >= CERTAIN
+        let lines = self.outcome.lines();
+        let layout = lines.format().layout();
+        let dates = birth(lines.field(layout.birth.clone()), LATE).is_some()
+            && expiry(lines.field(layout.expiry.clone()), LATE).is_some();
+        self.outcome.is_valid() && self.lead >= CERTAIN && dates
     }
 
     /// Readings with a higher rank are better. A valid check digit counts as much as a clearer print: rows of equal symbols

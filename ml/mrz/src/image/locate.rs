@@ -185,9 +185,9 @@ fn rows(grey: &Grey) -> Vec<Row> {
     }
     let piece = |r: &Row| {
         let t = r.thickness();
-        r.n > 0 && r.length() * UNIT >= 3 * t && t >= 2 * UNIT && r.is_straight()
+        r.length() * UNIT >= 3 * t && t >= 2 * UNIT && r.is_straight()
     };
-    let mut pieces: Vec<Row> = sums.into_iter().filter(piece).collect();
+    let mut pieces: Vec<Row> = sums.into_iter().filter(|r| r.n > 0).filter(piece).collect();
     pieces.sort_by_key(|r| (r.left, r.y, r.n));
     join(&mut pieces);
     pieces.retain(|r| {

@@ -188,7 +188,7 @@ impl Layout {
             || date(&self.expiry)
         {
             Kind::Digit
-        } else if place == 0 || letters.iter().any(|r| r.contains(&place)) {
+        } else if CODE.contains(&place) || letters.iter().any(|r| r.contains(&place)) {
             Kind::Letter
         } else {
             Kind::Any
