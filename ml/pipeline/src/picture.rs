@@ -73,15 +73,12 @@ impl Picture {
     /// The picture after a number of clockwise quarter turns.
     pub fn turned(&self, quarters: u8) -> Self {
         let (w, h) = (self.width, self.height);
-        // Where a pixel of the turned picture comes from.
-        let (width, height, from): (_, _, fn(usize, usize, usize, usize) -> (usize, usize)) =
-            match quarters % 4 {
-                0 => return self.clone(),
-                1 => (h, w, |x, y, _, h| (y, h - 1 - x)),
-                2 => (w, h, |x, y, w, h| (w - 1 - x, h - 1 - y)),
-                _ => (h, w, |x, y, w, _| (w - 1 - y, x)),
-            };
-        self.rearranged(width, height, |x, y| from(x, y, w, h))
+        match quarters % 4 {
+            0 => self.clone(),
+            1 => self.rearranged(h, w, |x, y| (y, h - 1 - x)),
+            2 => self.rearranged(w, h, |x, y| (w - 1 - x, h - 1 - y)),
+            _ => self.rearranged(h, w, |x, y| (w - 1 - y, x)),
+        }
     }
 
     /// The picture as a mirror shows it: left and right exchanged.
