@@ -72,7 +72,11 @@ fn program_should_explain_the_score_when_a_folder_is_given() {
 fn program_should_find_its_known_answers_when_they_are_checked() {
     let ran = run(&["check"]);
     assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.error);
-    assert!(ran.out.contains("sface") && ran.out.contains("score"), "{}", ran.out);
+    assert!(
+        ran.out.contains("sface") && ran.out.contains("score"),
+        "{}",
+        ran.out
+    );
     assert!(!ran.out.contains("another"), "{}", ran.out);
     let ran = run(&["manifest", "--json"]);
     assert_eq!(ran.code, Some(0), "{}", ran.error);
