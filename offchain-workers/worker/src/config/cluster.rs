@@ -529,10 +529,10 @@ key_file = "jwt.key"
                 "dir = \"srv\"",
                 "pool.dir: must be an absolute path",
             ),
-            ("dir = ", "qos = \"\"\ndir = ", "pool.qos: must be"),
+            ("size = 16", "size = 16\nqos = \"\"", "pool.qos: must be"),
             (
-                "dir = ",
-                "jobs_each = 0\ndir = ",
+                "size = 16",
+                "size = 16\njobs_each = 0",
                 "pool.jobs_each: must be at least 1",
             ),
             ("http://", "ftp://", "rest.url: must begin with http://"),

@@ -18,11 +18,14 @@ pool=$(dirname "$own")
     other=$pool/vejob$n
     [ "$other" = "$own" ] && continue
     ls "$other" && echo "FOUND $other can be listed"
-    cat "$other"/*/work/secret.txt && echo "FOUND a secret in $other"
+    for job in 1 2 3 4; do
+      cat "$other/${VE_HANDLE%-*}-$job/work/secret.txt" && echo "FOUND a secret in $other"
+    done
     touch "$other/mark" && echo "FOUND $other can be written"
-    ln -s "$other" "link-$n" && cat "link-$n"/*/work/secret.txt && echo "FOUND a secret through a link"
+    ln -s "$other" "link-$n" && cat "link-$n/${VE_HANDLE%-*}-1/work/secret.txt" && echo "FOUND a secret through a link"
   done
   for environ in /proc/[0-9]*/environ; do
+    [ -r "$environ" ] || continue
     tr '\0' '\n' <"$environ" | grep '^VE_HANDLE=' | grep -v "=$VE_HANDLE\$" && echo "FOUND the environment of another job"
   done
   squeue -h -a -o '%j %u' | grep -v "^$VE_HANDLE " && echo "FOUND somebody's job in the queue"
