@@ -8,6 +8,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 dir=$VE_MARKET_DIR
 export PATH=$VE_BIN:$PATH VE_CONFIG=$dir/ve.toml VE_PASSPHRASE=market
 templates=${VE_MARKET_TEMPLATES:-$PWD/slurm-templates}
+# Of the library, what every machine can run: the others want packages, several nodes or a real SLURM.
+sold=(heat sweep checkpoint)
+[ -z "${VE_MARKET_TEMPLATES:-}" ] || mapfile -t sold < <(basename -a "$VE_MARKET_TEMPLATES"/*/)
 
 mkdir -p "$dir/artifacts"
 cat >"$dir/ve.toml" <<TOML
@@ -75,7 +78,7 @@ plan=$(ve --key bob --json plan publish "$dir/plan.toml" | python3 -c 'import js
 cat >"$dir/cluster.toml" <<TOML
 name = "bobs-cluster"
 max_open_jobs = 100
-templates = [$(for t in "$templates"/*/template.toml; do printf '"%s", ' "$(basename "$(dirname "$t")")"; done)]
+templates = [$(printf '"%s", ' "${sold[@]}")]
 [[partitions]]
 name = "main"
 nodes = 1

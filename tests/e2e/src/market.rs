@@ -60,10 +60,12 @@ impl Market {
     }
 
     fn register(&self) -> Result<()> {
-        // The library that ships, and the templates that only tests want.
+        // What the demo sells, and the templates that only tests want.
         let library = self.path("templates");
-        for folder in ["slurm-templates", "tests/e2e/templates"] {
-            copy_folder(&repository().join(folder), &library)?;
+        copy_folder(&repository().join("tests/e2e/templates"), &library)?;
+        for template in ["heat", "sweep", "checkpoint"] {
+            let ours = repository().join("slurm-templates").join(template);
+            copy_folder(&ours, &library.join(template))?;
         }
         let log = self.path("market.log");
         let bin = binary("ve");
