@@ -36,7 +36,7 @@ fn both(name: &str) -> [(&'static dyn Shape, &'static [u8]); 2] {
 
 fn states(live: &[Live]) -> Vec<&str> {
     live.iter()
-        .flat_map(|l| l.states.iter().map(String::as_str))
+        .flat_map(|l| l.record.words.iter().map(String::as_str))
         .collect()
 }
 
