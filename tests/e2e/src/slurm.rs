@@ -25,18 +25,21 @@ pub enum By {
 pub struct Slurm {
     home: PathBuf,
     port: u16,
+    /// What the names of the pool's users begin with: tests that run side by side share the machine's users.
+    users: String,
     /// Where members of the pool have their directories.
     pub pool: PathBuf,
 }
 
 impl Slurm {
     /// Starts a cluster in the market's directory, makes the pool, and has the market's worker use it.
-    pub fn beside(market: &mut Market, by: By) -> Result<Self> {
+    pub fn beside(market: &mut Market, by: By, users: &str) -> Result<Self> {
         // SLURM's daemons and the members of the pool pass through; what they may not see has a mode of its own.
         fs::set_permissions(market.dir.path(), fs::Permissions::from_mode(0o711))?;
         let slurm = Self {
             home: market.path("slurm"),
             port: free_ports(20),
+            users: users.to_owned(),
             pool: market.path("pool"),
         };
         slurm.cluster(&["up"])?;
@@ -83,10 +86,11 @@ impl Slurm {
         };
         let text = format!(
             "{before}[[provider.clusters]]\nid = 1\nscheduler = \"{scheduler}\"\nwork_dir = \"{}\"\nslurm_conf = \"{}\"\n\
-             [provider.clusters.pool]\nusers = \"vejob\"\nsize = {MEMBERS}\ndir = \"{}\"\njobs_each = 50\n\
+             [provider.clusters.pool]\nusers = \"{}\"\nsize = {MEMBERS}\ndir = \"{}\"\njobs_each = 50\n\
              worker_program = \"{}\"\n{rest}",
             market.path("worker-jobs").display(),
             self.conf().display(),
+            self.users,
             self.pool.display(),
             program.display(),
         );

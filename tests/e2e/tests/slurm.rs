@@ -13,6 +13,7 @@ use virtengine_e2e::{
 async fn with_slurm(
     name: &str,
     by: By,
+    users: &str,
     act: impl AsyncFnOnce(&mut Market, &Slurm) -> Result<()>,
 ) -> Result<()> {
     let options = MarketOptions {
@@ -20,7 +21,7 @@ async fn with_slurm(
         ..MarketOptions::default()
     };
     Market::with(name, options, async |market: &mut Market| {
-        let slurm = Slurm::beside(market, by)?;
+        let slurm = Slurm::beside(market, by, users)?;
         act(market, &slurm).await
     })
     .await
@@ -89,7 +90,7 @@ async fn check_bill(market: &Market, slurm: &Slurm, job: u64) -> Result<()> {
     let (cpus, mib, nodes) = allocated(&row[1])?;
     ensure!(elapsed > 0 && cpus > 0 && mib > 0, "{row:?}");
     ensure!(
-        row[2].starts_with("vejob") && row[3] == row[2],
+        row[2].starts_with("ve-") && row[3] == row[2],
         "it ran as a member: {row:?}"
     );
     for (component, expected) in [
@@ -171,18 +172,24 @@ async fn bought_billed_and_killed(market: &mut Market, slurm: &Slurm) -> Result<
 #[tokio::test]
 async fn a_job_should_be_billed_to_the_second_of_accounting_when_slurm_is_spoken_to_by_rest(
 ) -> Result<()> {
-    with_slurm("slurm-rest", By::Rest, bought_billed_and_killed).await
+    with_slurm("slurm-rest", By::Rest, "ve-rest", bought_billed_and_killed).await
 }
 
 #[tokio::test]
 async fn a_job_should_be_billed_to_the_second_of_accounting_when_slurm_is_spoken_to_by_commands(
 ) -> Result<()> {
-    with_slurm("slurm-cli", By::Commands, bought_billed_and_killed).await
+    with_slurm(
+        "slurm-cli",
+        By::Commands,
+        "ve-cli",
+        bought_billed_and_killed,
+    )
+    .await
 }
 
 #[tokio::test]
 async fn customers_should_not_reach_each_other_when_they_share_a_cluster() -> Result<()> {
-    with_slurm("slurm-pry", By::Rest, customers_apart).await
+    with_slurm("slurm-pry", By::Rest, "ve-pry", customers_apart).await
 }
 
 async fn customers_apart(market: &mut Market, _slurm: &Slurm) -> Result<()> {

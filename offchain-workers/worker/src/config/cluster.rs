@@ -159,6 +159,7 @@ type Checked<T> = Result<T, ConfigError>;
 /// All clusters, each with what it needs and nothing else.
 pub(super) fn clusters(check: &Checker<'_>, raw: Vec<RawCluster>) -> Checked<Vec<Cluster>> {
     let (mut ids, mut directories) = (BTreeSet::new(), BTreeSet::new());
+    let mut users = BTreeSet::new();
     let mut clusters = Vec::new();
     for cluster in raw {
         let mut own = |directory: &Spanned<PathBuf>, field: &str| -> Checked<PathBuf> {
@@ -171,6 +172,11 @@ pub(super) fn clusters(check: &Checker<'_>, raw: Vec<RawCluster>) -> Checked<Vec
         let message = "provider.clusters.id: is there twice; every cluster has one entry";
         check.ensure(&cluster.id, ids.insert(*cluster.id.get_ref()), message)?;
         let work_dir = own(&cluster.work_dir, "work_dir")?;
+        if let Some(pool) = &cluster.pool {
+            let prefix = &pool.get_ref().users;
+            let message = "provider.clusters.pool.users: is used twice; members of two pools would be the same unix users";
+            check.ensure(prefix, users.insert(prefix.get_ref().clone()), message)?;
+        }
         belongs(check, &cluster)?;
         let id = *cluster.id.get_ref();
         let scheduler = match cluster.scheduler.get_ref().as_str() {

@@ -11,11 +11,12 @@ if [ "$VE_PARAM_how" = keep ]; then
 fi
 own=$(cd ../.. && pwd)
 pool=$(dirname "$own")
+prefix=$(basename "${own%???}")
 {
   echo "user $(id -un)"
   ls "$pool" && echo "FOUND the pool's directory can be listed"
   for n in 000 001 002; do
-    other=$pool/vejob$n
+    other=$pool/$prefix$n
     [ "$other" = "$own" ] && continue
     ls "$other" && echo "FOUND $other can be listed"
     for job in 1 2 3 4; do
@@ -36,9 +37,9 @@ pool=$(dirname "$own")
     scontrol update jobid="$job" timelimit=1 && echo "FOUND job $job can be changed"
   done
   for n in 000 001 002; do
-    [ "vejob$n" = "$(id -un)" ] && continue
-    sbatch -A "vejob$n" --wrap true && echo "FOUND account vejob$n can be spent"
-    sudo -n -u "vejob$n" true && echo "FOUND vejob$n can be impersonated"
+    [ "$prefix$n" = "$(id -un)" ] && continue
+    sbatch -A "$prefix$n" --wrap true && echo "FOUND account $prefix$n can be spent"
+    sudo -n -u "$prefix$n" true && echo "FOUND $prefix$n can be impersonated"
   done
   sudo -n true && echo "FOUND root"
   echo done
