@@ -67,8 +67,6 @@ async fn disputed_money_should_go_where_the_arbiter_says_and_nobody_else_may_see
     let job = market.submit_heat()?;
     let id = job.to_string();
     market.wait_for(job, &["running"]).await?;
-    // Now, because what is not disputed may be paid before the arbiter decides.
-    let before = free(&chain, "//Bob").await?;
     let early = ["dispute", &id, "--amount", "1units", "--grounds", &grounds];
     ensure_exit(&market.ve_as("alice", &early)?, 4, "has not ended")?;
     let end = market
@@ -133,6 +131,14 @@ async fn disputed_money_should_go_where_the_arbiter_says_and_nobody_else_may_see
     ensure_exit(&market.ve_as("alice", &yes)?, 4, "is its payer")?;
     ensure_exit(&market.ve_as("ferdie", &decide)?, 2, "--yes")?;
     ensure!(dispute(&market, "ferdie")?["waits_for"] == "decision");
+    // The unit that nobody disputes may have been paid already: Bob's account and what is paid, at one instant.
+    let paid_so_far = || units(&market.ve(&["money", &id])?, "paid");
+    let (before, paid_before) = eventually("a moment without payment", PATIENCE, async || {
+        let (paid, has) = (paid_so_far()?, free(&chain, "//Bob").await?);
+        ensure!(paid == paid_so_far()?, "something was paid meanwhile");
+        Ok((has, paid))
+    })
+    .await?;
     let json_yes: Vec<&str> = ["--json"].into_iter().chain(yes).collect();
     let decided = json(&market.ve_as("ferdie", &json_yes)?)?;
     let to_provider = disputed * 40 / 100;
@@ -151,9 +157,14 @@ async fn disputed_money_should_go_where_the_arbiter_says_and_nobody_else_may_see
         "{money}"
     );
     eventually("the provider's money", PATIENCE, async || {
-        let gained = free(&chain, "//Bob").await? - before;
-        // The chain's share is 2.5 %, rounded down.
-        ensure!(gained == paid - paid * 25 / 1000, "{gained} of {paid}");
+        let has = free(&chain, "//Bob").await?;
+        // The chain's share is 2.5 % of all that is paid, rounded down.
+        let his = |paid: u128| paid - paid * 25 / 1000;
+        let expected = before + his(paid) - his(paid_before);
+        ensure!(
+            has == expected,
+            "{has}, not {expected}: {paid} of {paid_before}"
+        );
         Ok(())
     })
     .await?;
