@@ -75,11 +75,30 @@ wait_for() {
 # detached COMMAND...: survives the shell that started it, and holds none of its descriptors.
 detached() { setsid "$@" </dev/null >>"$log/start.log" 2>&1; }
 
-make_users() {
-  [ "$me" = root ] || return 0
+# Users are the machine's and shared by its clusters: the last cluster to go takes away those that were made for any.
+register=/run/virtengine-slurm
+member=$register/clusters/${home//\//-}
+# alone COMMAND...: one at a time on this machine.
+alone() { (flock 9 && "$@") 9</run; }
+make_users() { [ "$me" != root ] || alone make_users_alone; }
+make_users_alone() {
+  mkdir -p $register/clusters
+  : >"$member"
   local u
-  for u in "${users[@]}"; do getent passwd "$u" >/dev/null || useradd --create-home --shell /bin/bash "$u"; done
-  getent passwd $rest_user >/dev/null || useradd --system --shell /usr/sbin/nologin $rest_user
+  for u in "${users[@]}"; do
+    getent passwd "$u" >/dev/null || { useradd --create-home --shell /bin/bash "$u" 9<&- && echo "$u" >>$register/made; }
+  done
+  getent passwd $rest_user >/dev/null || {
+    useradd --system --shell /usr/sbin/nologin $rest_user 9<&- && echo $rest_user >>$register/made
+  }
+}
+remove_users() { [ ! -e "$member" ] || alone remove_users_alone; }
+remove_users_alone() {
+  rm -f "$member"
+  rmdir $register/clusters 2>/dev/null || return 0
+  local u
+  [ ! -e $register/made ] || while read -r u; do userdel --force --remove "$u" >/dev/null 2>&1 9<&- || true; done <$register/made
+  rm -rf $register
 }
 
 secret() { # secret FILE BYTES OWNER
@@ -233,7 +252,7 @@ start_mariadbd() {
   detached mariadbd --no-defaults --user=$db_user --datadir="$home/db" --socket="$run/mariadb.sock" \
     --pid-file="$run/mariadbd.pid" --bind-address=127.0.0.1 --port=$((port + 3)) --skip-name-resolve \
     --innodb-buffer-pool-size=64M --innodb-log-file-size=64M --innodb-lock-wait-timeout=900 \
-    --innodb-flush-log-at-trx-commit=2 --performance-schema=OFF &
+    --innodb-flush-log-at-trx-commit=2 --performance-schema=OFF >/dev/null 2>&1 &
   wait_for 90 mariadbd sql -e 'select 1'
   sql -e "create database if not exists slurm_acct_db; create user if not exists slurm@'127.0.0.1' identified by 'slurm';
     grant all on slurm_acct_db.* to slurm@'127.0.0.1';"
@@ -334,6 +353,17 @@ down() {
   local d
   for d in $(daemons | tac); do stop "$d"; done
 }
+# What jobs leave behind when their daemons are stopped under them.
+end_jobs() {
+  local environ comm
+  for environ in $(grep -lsz "^SLURM_CONF=$SLURM_CONF\$" /proc/[0-9]*/environ); do
+    comm=$(cat "${environ%environ}comm" 2>/dev/null) || continue
+    if [ "$comm" = slurmstepd ] || grep -qsz '^SLURM_JOB_ID=' "$environ"; then
+      environ=${environ#/proc/}
+      kill -KILL "${environ%/environ}" 2>/dev/null || true
+    fi
+  done
+}
 token() { scontrol token username="$1" lifespan="${2:-3600}" | sed -n 's/^SLURM_JWT=//p'; }
 
 case ${1:-} in
@@ -341,7 +371,9 @@ case ${1:-} in
   down) down ;;
   wipe)
     down
+    end_jobs
     rm -rf "$home"
+    remove_users
     ;;
   start) start "$2" ;;
   stop) stop "$2" ;;

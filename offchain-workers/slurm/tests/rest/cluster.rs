@@ -3,6 +3,10 @@
 use std::{
     fs::{self, File},
     net::TcpListener,
+    os::{
+        linux::net::SocketAddrExt,
+        unix::net::{SocketAddr, UnixListener},
+    },
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
 };
@@ -12,25 +16,34 @@ pub struct Cluster {
     state: PathBuf,
     log: PathBuf,
     port: u16,
+    _ports: UnixListener,
 }
 
 fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/slurm-cluster.sh")
 }
 
-/// A base of twenty ports that nobody uses now, apart from those of other test processes.
-fn free_ports() -> u16 {
-    let offset = u16::try_from(std::process::id() % 700).expect("small") * 30;
+/// A base of twenty ports, and what keeps other tests off them for as long as it is held: a name that the kernel forgets
+/// with the process. Below the ports that the system gives out by itself.
+fn free_ports() -> (u16, UnixListener) {
+    let mine = u16::try_from(std::process::id() % 700).expect("small");
     (0..700u16)
-        .map(|step| 10_000 + (offset + step * 30) % 21_000)
-        .find(|base| (*base..base + 20).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()))
+        .map(|step| 10_000 + (mine + step) % 700 * 30)
+        .find_map(|base| {
+            let name = SocketAddr::from_abstract_name(format!("virtengine-ports-{base}")).ok()?;
+            let held = UnixListener::bind_addr(&name).ok()?;
+            (base..base + 20)
+                .all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok())
+                .then_some((base, held))
+        })
         .expect("free ports")
 }
 
 impl Cluster {
     /// Starts one in a directory.
     pub fn start(dir: &Path) -> Self {
-        let (state, port) = (dir.join("cluster"), free_ports());
+        let state = dir.join("cluster");
+        let (port, ports) = free_ports();
         let settings = vec![
             ("VE_SLURM_HOME", state.display().to_string()),
             ("VE_SLURM_PORT", port.to_string()),
@@ -42,6 +55,7 @@ impl Cluster {
             state,
             log,
             port,
+            _ports: ports,
         };
         cluster.run(&["up"]);
         cluster

@@ -3,7 +3,13 @@
 use std::{
     fs,
     net::TcpListener,
-    os::unix::fs::PermissionsExt,
+    os::{
+        linux::net::SocketAddrExt,
+        unix::{
+            fs::PermissionsExt,
+            net::{SocketAddr, UnixListener},
+        },
+    },
     path::PathBuf,
     process::{Command, Output, Stdio},
 };
@@ -14,6 +20,7 @@ use ve_slurm::cli::Access;
 pub struct Cluster {
     /// What it was started with; `None` if it was given.
     own: Option<Vec<(&'static str, String)>>,
+    _ports: Option<UnixListener>,
     pub home: TempDir,
     pub conf: PathBuf,
     pub path: String,
@@ -45,12 +52,19 @@ fn open_directory(parent: PathBuf) -> TempDir {
     directory
 }
 
-/// A base of twenty ports that nobody uses now.
-fn free_ports() -> u16 {
-    let first = 20_000 + u16::try_from(std::process::id() % 1_000).expect("small") * 30;
-    (0..1_000u16)
-        .map(|step| 20_000 + (first - 20_000 + step * 30) % 30_000)
-        .find(|base| (*base..base + 20).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()))
+/// A base of twenty ports, and what keeps other tests off them for as long as it is held: a name that the kernel forgets
+/// with the process. Below the ports that the system gives out by itself.
+fn free_ports() -> (u16, UnixListener) {
+    let mine = u16::try_from(std::process::id() % 700).expect("small");
+    (0..700u16)
+        .map(|step| 10_000 + (mine + step) % 700 * 30)
+        .find_map(|base| {
+            let name = SocketAddr::from_abstract_name(format!("virtengine-ports-{base}")).ok()?;
+            let held = UnixListener::bind_addr(&name).ok()?;
+            (base..base + 20)
+                .all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok())
+                .then_some((base, held))
+        })
         .expect("free ports")
 }
 
@@ -63,6 +77,7 @@ impl Cluster {
             None => Self::own(&[]),
             Some(conf) => Self {
                 own: None,
+                _ports: None,
                 home: open_directory(variable("VE_SLURM_DIR").unwrap_or("/tmp".into()).into()),
                 conf: conf.into(),
                 path: variable("VE_SLURM_PATH").unwrap_or("/usr/bin:/bin".into()),
@@ -76,14 +91,16 @@ impl Cluster {
         nix::sys::stat::umask(nix::sys::stat::Mode::empty());
         let home = open_directory(std::env::temp_dir());
         let state = home.path().join("cluster");
+        let (port, ports) = free_ports();
         let mut all = vec![
             ("VE_SLURM_HOME", state.display().to_string()),
-            ("VE_SLURM_PORT", free_ports().to_string()),
+            ("VE_SLURM_PORT", port.to_string()),
             ("VE_SLURM_CLUSTER", format!("ve{}", std::process::id())),
         ];
         all.extend(settings.iter().map(|(k, v)| (*k, (*v).to_owned())));
         let cluster = Self {
             own: Some(all),
+            _ports: Some(ports),
             home,
             conf: state.join("etc/slurm.conf"),
             path: "/usr/bin:/bin".into(),
