@@ -41,10 +41,13 @@ fn dispute(market: &Market, who: &str) -> Result<Value> {
     Ok(found[0].clone())
 }
 
-async fn free(chain: &Chain, uri: &str) -> Result<u128> {
-    let who = Signer::from_uri(&uri.to_string().into())?;
+/// What Bob has, and what was paid to him of a job, the chain's share included; both at one block.
+async fn provider_and_paid(chain: &Chain, job: u64) -> Result<(u128, u128)> {
+    let bob = Signer::from_uri(&"//Bob".to_string().into())?;
     let at = chain.at_finalized().await?;
-    Ok(at.balances(who.account()).await?.free)
+    let has = at.balances(bob.account()).await?.free;
+    let ledger = at.ledger(job).await?.context("the job's ledger")?;
+    Ok((has, ledger.paid))
 }
 
 fn read(dir: &Path, name: &str) -> Result<String> {
@@ -131,14 +134,14 @@ async fn disputed_money_should_go_where_the_arbiter_says_and_nobody_else_may_see
     ensure_exit(&market.ve_as("alice", &yes)?, 4, "is its payer")?;
     ensure_exit(&market.ve_as("ferdie", &decide)?, 2, "--yes")?;
     ensure!(dispute(&market, "ferdie")?["waits_for"] == "decision");
-    // The unit that nobody disputes may have been paid already: Bob's account and what is paid, at one instant.
-    let paid_so_far = || units(&market.ve(&["money", &id])?, "paid");
-    let (before, paid_before) = eventually("a moment without payment", PATIENCE, async || {
-        let (paid, has) = (paid_so_far()?, free(&chain, "//Bob").await?);
-        ensure!(paid == paid_so_far()?, "something was paid meanwhile");
-        Ok((has, paid))
+    // What Bob's refused attempts cost him is final, and the unit that nobody disputes may have been paid already.
+    let tip = chain.at_best().await?.number();
+    eventually("the attempts to be final", PATIENCE, async || {
+        ensure!(chain.at_finalized().await?.number() >= tip);
+        Ok(())
     })
     .await?;
+    let (before, paid_before) = provider_and_paid(&chain, job).await?;
     let json_yes: Vec<&str> = ["--json"].into_iter().chain(yes).collect();
     let decided = json(&market.ve_as("ferdie", &json_yes)?)?;
     let to_provider = disputed * 40 / 100;
@@ -157,14 +160,12 @@ async fn disputed_money_should_go_where_the_arbiter_says_and_nobody_else_may_see
         "{money}"
     );
     eventually("the provider's money", PATIENCE, async || {
-        let has = free(&chain, "//Bob").await?;
+        let (has, so_far) = provider_and_paid(&chain, job).await?;
+        ensure!(so_far == paid, "{so_far} of {paid} paid");
         // The chain's share is 2.5 % of all that is paid, rounded down.
         let his = |paid: u128| paid - paid * 25 / 1000;
-        let expected = before + his(paid) - his(paid_before);
-        ensure!(
-            has == expected,
-            "{has}, not {expected}: {paid} of {paid_before}"
-        );
+        let gained = his(paid) - his(paid_before);
+        ensure!(has == before + gained, "{has}, not {before} + {gained}");
         Ok(())
     })
     .await?;
