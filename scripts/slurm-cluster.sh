@@ -111,13 +111,13 @@ secret() { # secret FILE BYTES OWNER
 configure() {
   [ ! -s "$settings" ] || return 0
   umask 022
-  mkdir -p "$etc" "$run" "$log" "$home"/{state,spool,db,munge}
+  mkdir -p "$etc" "$run" "$log" "$home"/{state,spool,db,tmp,munge}
   chmod 755 "$home" "$home/munge"
   chmod 1777 "$run"
   if [ "$me" = root ]; then
     chown $slurm_user: "$home/state" "$log"
     chown $munge_user: "$home/munge"
-    chown $db_user: "$home/db"
+    chown $db_user: "$home/db" "$home/tmp"
   fi
   secret "$etc/jwt_hs256.key" 32 $slurm_user
   secret "$home/munge/munge.key" 128 $munge_user
@@ -247,6 +247,8 @@ start_munged() {
 
 sql() { mariadb --no-defaults --user="$me" --socket="$run/mariadb.sock" "$@"; }
 start_mariadbd() {
+  # Of its own: when it starts it deletes all temporary tables that it finds there, those of others as well.
+  local -x TMPDIR=$home/tmp
   if [ ! -d "$home/db/mysql" ]; then
     mariadb-install-db --no-defaults --user=$db_user --datadir="$home/db" --auth-root-authentication-method=socket \
       --auth-root-socket-user="$me" --skip-test-db >"$log/mariadb-install.log" 2>&1
