@@ -26,7 +26,8 @@
 #   VE_SLURM_USERS         further users, each with an account of its name            []
 #   VE_SLURM_MIN_JOB_AGE   seconds for which slurmctld remembers ended jobs           [300]
 #   VE_SLURM_NODE_TIMEOUT  seconds after which a silent node is down                  [60]
-set -euo pipefail
+set -Eeuo pipefail
+trap 'echo "[slurm-cluster] error: line $LINENO: $BASH_COMMAND: failed; see ${log:-}" >&2' ERR
 . "$(dirname "${BASH_SOURCE[0]}")/lib/slurm.sh"
 home=${VE_SLURM_HOME:-${TMPDIR:-/var/tmp}/virtengine-slurm}
 etc=$home/etc run=$home/run log=$home/log
@@ -110,13 +111,13 @@ secret() { # secret FILE BYTES OWNER
 configure() {
   [ ! -s "$settings" ] || return 0
   umask 022
-  mkdir -p "$etc" "$run" "$log" "$home"/{state,spool,db,munge}
+  mkdir -p "$etc" "$run" "$log" "$home"/{state,spool,db,tmp,munge}
   chmod 755 "$home" "$home/munge"
   chmod 1777 "$run"
   if [ "$me" = root ]; then
     chown $slurm_user: "$home/state" "$log"
     chown $munge_user: "$home/munge"
-    chown $db_user: "$home/db"
+    chown $db_user: "$home/db" "$home/tmp"
   fi
   secret "$etc/jwt_hs256.key" 32 $slurm_user
   secret "$home/munge/munge.key" 128 $munge_user
@@ -192,16 +193,17 @@ C
   [ "$gpus" = 0 ] || echo "Name=gpu File=$etc/gpu[1-$gpus]" >"$etc/gres.conf"
   # 24.11 otherwise insists on a cgroup file system.
   [ -e "$(plugins)/openapi_v0_0_38.so" ] || echo CgroupPlugin=disabled >"$etc/cgroup.conf"
-  cat >"$etc/epilog.sh" <<'C'
+  cat >"$etc/epilog.sh" <<C
 #!/bin/bash
 # What detached itself from the job still has the job's variables. Twice: something may have forked meanwhile.
 for _ in 1 2; do
-  for environ in $(grep -lsz "^SLURM_JOB_ID=$SLURM_JOB_ID\$" /proc/[0-9]*/environ); do
-    grep -qsz "^SLURM_CLUSTER_NAME=$SLURM_CLUSTER_NAME\$" "$environ" || continue
-    pid=${environ#/proc/}
-    pid=${pid%/environ}
-    case $(cat "/proc/$pid/comm" 2>/dev/null) in slurm*) continue ;; esac
-    [ "$pid" = $$ ] || [ "$pid" = $PPID ] || kill -KILL "$pid" 2>/dev/null
+  for environ in \$(grep -lsz "^SLURM_JOB_ID=\$SLURM_JOB_ID\\$" /proc/[0-9]*/environ); do
+    # Another cluster on this machine has a job of this number too.
+    grep -qsz '^SLURM_CONF=$SLURM_CONF\$' "\$environ" || continue
+    pid=\${environ#/proc/}
+    pid=\${pid%/environ}
+    case \$(cat "/proc/\$pid/comm" 2>/dev/null) in slurm*) continue ;; esac
+    [ "\$pid" = \$\$ ] || [ "\$pid" = \$PPID ] || kill -KILL "\$pid" 2>/dev/null
   done
 done
 exit 0
@@ -245,6 +247,8 @@ start_munged() {
 
 sql() { mariadb --no-defaults --user="$me" --socket="$run/mariadb.sock" "$@"; }
 start_mariadbd() {
+  # Of its own: when it starts it deletes all temporary tables that it finds there, those of others as well.
+  local -x TMPDIR=$home/tmp
   if [ ! -d "$home/db/mysql" ]; then
     mariadb-install-db --no-defaults --user=$db_user --datadir="$home/db" --auth-root-authentication-method=socket \
       --auth-root-socket-user="$me" --skip-test-db >"$log/mariadb-install.log" 2>&1
@@ -356,7 +360,7 @@ down() {
 # What jobs leave behind when their daemons are stopped under them.
 end_jobs() {
   local environ comm
-  for environ in $(grep -lsz "^SLURM_CONF=$SLURM_CONF\$" /proc/[0-9]*/environ); do
+  for environ in $(grep -lsz "^SLURM_CONF=$SLURM_CONF\$" /proc/[0-9]*/environ || true); do
     comm=$(cat "${environ%environ}comm" 2>/dev/null) || continue
     if [ "$comm" = slurmstepd ] || grep -qsz '^SLURM_JOB_ID=' "$environ"; then
       environ=${environ#/proc/}

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     outcome::{latest, overall},
     scheduler::QueryError,
-    types::{Allocated, Attempt, Status, UnixMs},
+    types::{Allocated, Attempt, Status, UnixMs, Warning},
 };
 
 /// What both daemons answered about a job. Records and rows of other jobs may be among them and are left out.
@@ -209,7 +209,7 @@ fn is_shown(record: &Record, rows: &[&Row]) -> bool {
     let now: Vec<End> = rows
         .iter()
         .filter(|row| row.submitted >= record.submitted && overlap(&row.tasks, &record.tasks))
-        .map(|row| end(&row.words, row.exit, None))
+        .map(|row| standing(row, None))
         .collect();
     let any = |wanted: fn(&End) -> bool| now.iter().any(wanted);
     match phase(&record.words) {
@@ -222,6 +222,15 @@ fn is_shown(record: &Record, rows: &[&Row]) -> bool {
         Phase::Suspended => any(|end| *end == End::Suspended),
         Phase::Over => any(|end| matches!(end, End::Over { .. })),
         Phase::Unclear(_) => false,
+    }
+}
+
+/// How an attempt stands. slurmctld tells a start that slurmdbd missed with the word of today: until the end is told too, the
+/// row says how the attempt ended but not when, and its time goes on.
+fn standing(row: &Row, warning: Option<Warning>) -> End {
+    match end(&row.words, row.exit, warning) {
+        End::Over { .. } if row.ended.is_none() => End::Running,
+        other => other,
     }
 }
 
@@ -253,7 +262,7 @@ fn next_of(rows: &[&Row]) -> Next {
     }
     let mut all = Next::No;
     for row in last.values() {
-        if let End::Over { next, .. } = end(&row.words, row.exit, None) {
+        if let End::Over { next, .. } = standing(row, None) {
             all = match (all, next) {
                 (Next::Yes, _) | (_, Next::Yes) => Next::Yes,
                 (Next::Maybe, _) | (_, Next::Maybe) => Next::Maybe,
@@ -307,7 +316,7 @@ fn assemble(id: &SlurmJobId, rows: &[&Row]) -> Result<Vec<Attempt>, String> {
     for (task, rows) in by_task {
         let mut attempt = 0u32;
         for row in rows.into_values() {
-            let (state, detail) = match end(&row.words, row.exit, warning) {
+            let (state, detail) = match standing(row, warning) {
                 End::Waiting => continue,
                 End::Running | End::Suspended => (None, String::new()),
                 End::Over { state, detail, .. } => (Some(state), detail),

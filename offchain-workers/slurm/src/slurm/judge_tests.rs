@@ -76,6 +76,18 @@ fn absence_should_be_believed_only_when_nothing_waits_to_be_told() {
 }
 
 #[test]
+fn end_should_be_unknown_when_accounting_says_how_but_not_when() {
+    let mut late = row("FAILED");
+    (late.exit, late.ended) = ((3, 0), None);
+    assert!(is_unknown(&said(
+        &[record("FAILED")],
+        &[late.clone()],
+        false
+    )));
+    assert!(is_unknown(&said(&[], &[late], false)));
+}
+
+#[test]
 fn end_should_be_unknown_when_accounting_is_late() {
     let over = [record("COMPLETED")];
     for rows in [vec![], vec![row("PENDING")], vec![row("RUNNING")]] {

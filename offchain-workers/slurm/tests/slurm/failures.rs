@@ -23,7 +23,7 @@ const WAIT: &str = "echo up > up; until [ -e go ]; do sleep 0.1; done";
 const DOWN: Duration = Duration::from_secs(120);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn slurm_cli_should_bill_what_accounting_says_when_things_fail() {
+async fn slurm_cli_should_bill_what_accounting_says_when_jobs_are_interfered_with() {
     let run = Run::new();
     step("remote", remote::works_over_ssh(&run.bed)).await;
     step("suspension", run.suspension()).await;
@@ -31,6 +31,11 @@ async fn slurm_cli_should_bill_what_accounting_says_when_things_fail() {
     step("lost nodes", run.lost_nodes()).await;
     step("array", run.array_in_part()).await;
     step("preemption", run.preemption()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slurm_cli_should_bill_what_accounting_says_when_daemons_go_away() {
+    let run = Run::new();
     step("slurmdbd away", run.slurmdbd_away()).await;
     step("slurmctld away", run.slurmctld_away()).await;
     step("ids begin again", run.ids_begin_again()).await;
