@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Samples are the sum of this many points across the line, a pixel apart: less noise, and rows are higher than that.
-const ACROSS: i64 = 3;
+const ACROSS: usize = 3;
 /// A sample counts as dark or bright when it is this far from the threshold; anything nearer keeps the colour of the
 /// sample before it.
 const CERTAIN: i32 = 6;
@@ -29,14 +29,18 @@ pub fn edges(view: &View, from: Point, to: Point, reach: i32) -> Vec<Edge> {
     let length = ((dx * dx + dy * dy) as u64).isqrt() as i64;
     // Two samples for each pixel.
     let steps = (length >> (BITS - 1)).clamp(1, LONGEST);
+    let beside: [(i64, i64); ACROSS] = std::array::from_fn(|n| {
+        let away = (n as i64 - ACROSS as i64 / 2) * i64::from(ONE);
+        (-away * dy / length.max(1), away * dx / length.max(1))
+    });
     let samples: Vec<i32> = (0..=steps)
         .map(|i| {
-            let beside = |n: i64| Point {
-                x: from.x + (dx * i / steps - n * dy * i64::from(ONE) / length.max(1)) as i32,
-                y: from.y + (dy * i / steps + n * dx * i64::from(ONE) / length.max(1)) as i32,
-            };
-            let side = ACROSS / 2;
-            (-side..=side).map(|n| i32::from(view.at(beside(n)))).sum()
+            let (x, y) = (dx * i / steps, dy * i / steps);
+            let points = beside.iter().map(|(aside, below)| Point {
+                x: from.x + (x + aside) as i32,
+                y: from.y + (y + below) as i32,
+            });
+            points.map(|point| i32::from(view.at(point))).sum()
         })
         .collect();
     let reach = (2 * reach).max(1) as usize;

@@ -135,6 +135,11 @@ pub fn print(models: &Models, options: &Options) -> Result<()> {
         ours.resamples, options.seed
     );
     row(&what, bounds(&ours), bounds(&theirs));
+    if ours.rate == 0.0 || theirs.rate == 0.0 {
+        // The rule of three: no error among n is likely up to a rate of 3/n.
+        let [missed, matched] = [genuine, impostor].map(|n| 300.0 / n as f64);
+        println!("no errors: so few pairs do not show rates below {missed:.1} % (non-matches) and {matched:.1} % (matches)");
+    }
     for rate in FALSE_MATCHES {
         match (errors_at(&engine, rate), errors_at(&float, rate)) {
             (Some(a), Some(b)) => {

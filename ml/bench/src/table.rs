@@ -158,7 +158,7 @@ pub fn print(models: &Models, programs: &Programs) -> Result<()> {
     for threads in [1, 2] {
         let mut native = candle(programs, models, "float", threads);
         rows(&mut native, |_| {
-            named("candle f32 native", &format!("f32,{threads}"))
+            named("candle f32", &format!("native,{threads}"))
         })?
         .into_iter()
         .for_each(&mut found);

@@ -28,7 +28,11 @@ pub struct Code {
 impl Code {
     /// Bytes in byte compaction.
     pub fn of(content: &[u8], columns: usize, level: usize) -> Self {
-        let mut data = vec![if content.len() % 6 == 0 { 924 } else { 901 }];
+        let mut data = vec![if content.len().is_multiple_of(6) {
+            924
+        } else {
+            901
+        }];
         let (groups, single) = content.split_at(content.len() / 6 * 6);
         for group in groups.chunks_exact(6) {
             let value = group.iter().fold(0u64, |sum, b| sum << 8 | u64::from(*b));

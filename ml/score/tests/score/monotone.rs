@@ -53,9 +53,7 @@ fn score_should_not_fall_when_one_proof_gets_better() {
         };
         ladders += 1;
         let (weights, genuine) = (weights(), crate::genuine());
-        let samples = (0..4000)
-            .map(|n| sample::evidence(n))
-            .chain([(genuine, scopes())]);
+        let samples = (0..4000).map(sample::evidence).chain([(genuine, scopes())]);
         for (n, (features, scopes)) in samples.enumerate() {
             let mut before = 0;
             for value in &values {

@@ -28,6 +28,9 @@ fn score_should_be_the_highest_when_nothing_is_missing() {
     }
 }
 
+/// What is changed, the score and the reasons of its caps.
+type Wrong = (Vec<(Slot, i16)>, u8, Vec<Reason>);
+
 #[test]
 fn score_should_be_the_documented_one_when_one_thing_is_wrong() {
     let all = genuine().get(Slot::MrzValid);
@@ -54,7 +57,7 @@ fn score_should_be_the_documented_one_when_one_thing_is_wrong() {
         (Slot::ChallengeCosine, 0),
     ];
     #[rustfmt::skip]
-    let table: Vec<(Vec<(Slot, i16)>, u8, Vec<Reason>)> = vec![
+    let table: Vec<Wrong> = vec![
         // Replayed.
         (vec![(Slot::CaptureReplayed, 1)], 0, vec![Reason::UploadReplayed]),
         // The document.
