@@ -56,10 +56,12 @@ as() {
   if [ "$user" = "$me" ]; then "$@"; else setpriv --reuid="$user" --regid="$user" --init-groups "$@"; fi
 }
 pid_of() { cat "$run/$1.pid" 2>/dev/null; }
+# A zombie has ended, whenever its parent takes notice.
+gone() { ! grep -qs '^State:.[^Z]' "/proc/$1/status"; }
 # By its name as well: a pid may belong to somebody else by now.
 alive() {
   local pid
-  pid=$(pid_of "$1") && [ -n "$pid" ] && [[ "$(cat "/proc/$pid/comm" 2>/dev/null)" == "${1%%-*}"* ]]
+  pid=$(pid_of "$1") && [ -n "$pid" ] && ! gone "$pid" && [[ "$(cat "/proc/$pid/comm" 2>/dev/null)" == "${1%%-*}"* ]]
 }
 # wait_for SECONDS WHAT COMMAND...
 wait_for() {
@@ -328,7 +330,7 @@ stop() {
   if alive "$1"; then
     pid=$(pid_of "$1")
     kill "-${2:-TERM}" "$pid" 2>/dev/null || true
-    wait_for 20 "the end of $1" bash -c "! kill -0 $pid" || kill -KILL "$pid" 2>/dev/null || true
+    wait_for 20 "the end of $1" gone "$pid" || kill -KILL "$pid" 2>/dev/null || true
   fi
   rm -f "$run/$1.pid"
 }
@@ -355,7 +357,7 @@ up() {
 down() {
   [ -d "$run" ] || return 0
   local d
-  for d in $(daemons | tac); do stop "$d"; done
+  for d in $(daemons | tac); do stop "$d" "${1:-TERM}"; done
 }
 # What jobs leave behind when their daemons are stopped under them.
 end_jobs() {
@@ -374,7 +376,8 @@ case ${1:-} in
   up) up ;;
   down) down ;;
   wipe)
-    down
+    # Nobody will miss what it would write down.
+    down KILL
     end_jobs
     rm -rf "$home"
     remove_users

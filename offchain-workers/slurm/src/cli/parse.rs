@@ -44,7 +44,7 @@ fn lines(text: &str, separator: &str, n: usize) -> Result<Vec<Vec<String>>, Stri
             fields.push((*part).to_owned());
         }
     }
-    if fields.len() % n != 0 {
+    if !fields.len().is_multiple_of(n) {
         return Err(bad());
     }
     Ok(fields.chunks(n).map(<[String]>::to_vec).collect())

@@ -149,7 +149,7 @@ impl Api {
     }
 
     /// The value of an answer of slurmctld's without complaints.
-    async fn from_controller<T>(&self, said: Said<T>) -> Result<T, Trouble> {
+    async fn by_controller<T>(&self, said: Said<T>) -> Result<T, Trouble> {
         if said.errors.is_empty() {
             return Ok(said.value);
         }
@@ -172,7 +172,7 @@ impl Api {
         if said.has(code::UNKNOWN_JOB) {
             return Ok(Vec::new());
         }
-        let mut jobs = self.from_controller(said).await?;
+        let mut jobs = self.by_controller(said).await?;
         if jobs.is_empty() {
             return Err(Trouble::Lost(
                 "slurmctld answered with neither a job nor an error".into(),
@@ -247,7 +247,7 @@ impl Api {
         let said = self
             .ask(Method::GET, path, &[], None, |s, b| s.accounting_queue(b))
             .await?;
-        self.from_controller(said)
+        self.by_controller(said)
             .await?
             .ok_or_else(|| Trouble::Lost("slurmctld does not say how much accounting waits".into()))
     }
@@ -281,7 +281,7 @@ impl Api {
         let said = self
             .ask(Method::GET, path, &[], None, |s, b| s.ping(b))
             .await?;
-        if !self.from_controller(said).await? {
+        if !self.by_controller(said).await? {
             return Err(Trouble::Said(
                 "no slurmctld is up; start it or look into its log".into(),
             ));

@@ -59,7 +59,7 @@ impl Request {
     /// [`crate::SubmitError::Refused`]: it names the field and the remedy.
     pub fn new(spec: &SubmitSpec, identity: &Identity, script: &[u8]) -> Result<Self, String> {
         spec.check()?;
-        if spec.gpus % spec.nodes != 0 {
+        if !spec.gpus.is_multiple_of(spec.nodes) {
             return Err(format!(
                 "gpus must be a multiple of nodes ({}): SLURM gives every node as many",
                 spec.nodes

@@ -130,6 +130,9 @@ async fn expect_unknown(client: &SlurmRest, dir: &Path, what: &str) {
     );
 }
 
+/// Its name, how it is said, and what.
+type Nonsense<'a> = (&'a str, fn(&str) -> Answer, &'a str);
+
 #[tokio::test]
 async fn answers_should_be_unknown_when_slurmrestd_talks_nonsense() {
     let cut = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"jobs\":[],\"errors\":[]";
@@ -138,7 +141,7 @@ async fn answers_should_be_unknown_when_slurmrestd_talks_nonsense() {
         u64::MAX / 2
     );
     let deep = format!("{{\"jobs\":{}", "[".repeat(100_000));
-    let all: [(&str, fn(&str) -> Answer, &str); 9] = [
+    let all: [Nonsense; 9] = [
         ("cut off", |s| Answer::Bytes(s.into()), cut),
         ("a huge length", |s| Answer::Bytes(s.into()), &huge),
         (

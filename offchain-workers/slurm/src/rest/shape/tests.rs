@@ -44,10 +44,9 @@ fn states(live: &[Live]) -> Vec<&str> {
 fn submission_should_give_an_id_when_it_was_taken() {
     for (shape, body) in both("submitted") {
         let said = shape.submitted(body).unwrap();
-        assert!(
-            said.value.is_some_and(|id| id > 0) && said.errors.is_empty(),
-            "{said:?}"
-        );
+        assert!(said.value.is_some_and(|id| id > 0), "{said:?}");
+        // The recorded jobs were submitted to be held, which 22.05 mentions among the errors (ESLURM_JOB_HELD).
+        assert!(said.errors.iter().all(|e| e.code == 2042), "{said:?}");
     }
 }
 
