@@ -64,7 +64,8 @@ fn billed(market: &Market, job: u64, component: &str) -> Result<u128> {
     let month = list[0]["month"].as_str().context("an invoice")?.to_owned();
     let invoice = market.ve(&["invoice", "show", &month])?;
     let lines = invoice["lines"].as_array().context("lines")?;
-    let of_job = |line: &&Value| line["agreement"] == job || line["agreement"] == job.to_string();
+    let text = job.to_string();
+    let of_job = |line: &&Value| line["agreement"] == job || line["agreement"] == text;
     let mut sum = 0;
     for line in lines.iter().filter(of_job) {
         for quantity in line["quantities"].as_array().context("quantities")? {
