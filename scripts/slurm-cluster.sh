@@ -26,6 +26,7 @@
 #   VE_SLURM_USERS         further users, each with an account of its name            []
 #   VE_SLURM_MIN_JOB_AGE   seconds for which slurmctld remembers ended jobs           [300]
 #   VE_SLURM_NODE_TIMEOUT  seconds after which a silent node is down                  [60]
+#   VE_SLURM_WITH          a process: the cluster is wiped when that is gone          []
 set -Eeuo pipefail
 trap 'echo "[slurm-cluster] error: line $LINENO: $BASH_COMMAND: failed; see ${log:-}" >&2' ERR
 . "$(dirname "${BASH_SOURCE[0]}")/lib/slurm.sh"
@@ -342,9 +343,16 @@ all_alive() {
   for d in $(daemons); do alive "$d" || return 1; done
 }
 
+# Whatever becomes of a test, killed ones included, its cluster goes with it.
+guard() {
+  [ -n "${VE_SLURM_WITH:-}" ] || return 0
+  VE_SLURM_HOME=$home setsid bash -c 'tail --pid="$1" -f /dev/null; exec "$0" wipe' \
+    "$(realpath "${BASH_SOURCE[0]}")" "$VE_SLURM_WITH" </dev/null >/dev/null 2>&1 &
+}
 up() {
   ! all_alive || return 0
   slurm_install
+  guard
   make_users
   configure
   local d

@@ -47,6 +47,7 @@ impl Cluster {
         let settings = vec![
             ("VE_SLURM_HOME", state.display().to_string()),
             ("VE_SLURM_PORT", port.to_string()),
+            ("VE_SLURM_WITH", std::process::id().to_string()),
             ("VE_SLURM_CLUSTER", "vetest".to_owned()),
         ];
         let log = dir.join("script.log");

@@ -95,6 +95,7 @@ impl Cluster {
         let mut all = vec![
             ("VE_SLURM_HOME", state.display().to_string()),
             ("VE_SLURM_PORT", port.to_string()),
+            ("VE_SLURM_WITH", std::process::id().to_string()),
             ("VE_SLURM_CLUSTER", format!("ve{}", std::process::id())),
         ];
         all.extend(settings.iter().map(|(k, v)| (*k, (*v).to_owned())));
