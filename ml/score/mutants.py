@@ -20,6 +20,7 @@ SHARED = ["features.rs", "reasons.rs"]
 # Property tests are left out: they would take minutes for each mutant. So a survivor here is one of the tables' tests.
 TESTS = ["truth.rs", "weights.rs", "known_answers.rs"]
 
+CONTROL = "(no change)"
 CHANGES = [
     (r" == ", [" != "]),
     (r" != ", [" == "]),
@@ -84,6 +85,12 @@ def mutants(name):
         yield i, " ".join(s.strip() for s in first), "", (text[: match.start()] + text[match.end() :]).split("\n")
 
 
+def control(name):
+    """The first copy has no change and must pass: were a test broken by being copied, it would notice everything."""
+    if name == SOURCES[0]:
+        yield 0, CONTROL, CONTROL, body(name)[0]
+
+
 def module(name, text):
     text = text.replace("crate::", f"crate::{name}::").replace("#![no_std]", "").replace("extern crate alloc;", "")
     return re.sub(r"^//!.*$", "", text, flags=re.M)
@@ -98,7 +105,7 @@ def main():
         shutil.copy(HERE / "src" / file, scratch / "src" / file)
     known = []
     for file in SOURCES:
-        for i, before, after, lines in mutants(file):
+        for i, before, after, lines in [*control(file), *mutants(file)]:
             name = f"m{len(known):03}"
             known.append((name, file, i + 1, before.strip(), after.strip()))
             folder = scratch / "src" / name
@@ -118,7 +125,7 @@ def main():
                 text = text.replace("mod monotone;", "").replace("ve_ml_score::", f"crate::{name}::")
                 text = text.replace("crate::{genuine", f"crate::{name}::score::{{genuine")
                 text = re.sub(r"use crate::(shipped|weights);", rf"use crate::{name}::score::\1;", text)
-                text = text.replace('concat!(env!("CARGO_MANIFEST_DIR"), "', f'concat!("{HERE}", "')
+                text = text.replace('env!("CARGO_MANIFEST_DIR")', f'"{HERE}"')
                 (folder / "score" / ("mod.rs" if test == "main.rs" else test)).write_text(re.sub(r"^//!.*$", "", text, flags=re.M))
             root.append(f"mod {name};")
     (scratch / "src/lib.rs").write_text("\n".join(root) + "\n")
@@ -150,6 +157,9 @@ def main():
             passed = None
         if passed and int(passed.group(1)) > 0:
             survivors.append(mutant)
+    if not survivors or survivors[0] != known[0]:
+        sys.exit(f"the tests fail in a copy without a change: run {binary} {known[0][0]}::score::")
+    known, survivors = known[1:], survivors[1:]
     compiled = sum(f"mod {m[0]};" in root for m in known)
     report = [
         "Changes of the scorer that its table tests do not notice (mutants.py): each is one change of one line.",

@@ -179,6 +179,27 @@ fn points_should_be_the_documented_ones_when_read_line_by_line() {
 }
 
 #[test]
+fn evidence_should_count_when_it_is_only_just_enough() {
+    for just in [
+        (Slot::MrzFormat, 1),
+        (Slot::PortraitFaces, 1),
+        (Slot::CaptureAge, 0),
+    ] {
+        assert_eq!(found(&[just]).1, [], "{just:?}");
+    }
+}
+
+#[test]
+fn zone_should_be_unreadable_when_a_check_digit_is_missing() {
+    let all = genuine().get(Slot::MrzPresent);
+    for missing in [check::NUMBER, check::BIRTH, check::EXPIRY] {
+        let rest = all & !missing;
+        let changes = [(Slot::MrzPresent, rest), (Slot::MrzValid, rest)];
+        assert_eq!(found(&changes), (10, vec![Reason::MrzUnreadable]));
+    }
+}
+
+#[test]
 fn barcode_should_stand_for_the_zone_when_there_is_none() {
     let licence = with(
         genuine(),
@@ -257,6 +278,7 @@ fn bands_should_end_where_the_caps_do_when_scores_rise() {
 #[test]
 fn scopes_should_be_refused_when_bits_are_unknown() {
     assert_eq!(Scopes::from_bits(16), None);
+    assert_eq!(Scopes::from_bits(0), Some(Scopes::default()));
     assert_eq!(scopes().bits(), 15);
     assert_eq!(
         Scope::ALL.map(Scope::name),

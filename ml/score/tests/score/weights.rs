@@ -93,6 +93,9 @@ fn weights_should_be_refused_when_their_form_is_another() {
         Malformed::Line(lines + 1)
     );
     assert!(Weights::parse(format!("{text}\n# an end\n").as_bytes()).is_ok());
+    let most = text.replacen("capture_age 60", "capture_age 32767", 1);
+    let most = Weights::parse(most.as_bytes()).map(|w| w.capture_age);
+    assert_eq!(most, Ok(32767));
 }
 
 #[test]
