@@ -11,7 +11,7 @@
 //! | `VE_SLURM_PARTITION` | partition, `main` |
 //! | `VE_SLURM_DIR` | directory that the nodes share with this machine, `/tmp` |
 //! | `VE_SLURM_OOM=1` | the cluster tells an end by memory apart (cgroups) |
-//! | `VE_SLURM_LONG=1` | also what takes minutes: forgotten jobs while slurmdbd is away |
+//! | `VE_SLURM_LONG=1` | also what takes minutes: requeues, lost nodes, forgotten jobs while slurmdbd is away |
 //!
 //! The failure runs stop daemons, so they always use a cluster of their own.
 
