@@ -187,6 +187,7 @@ impl Cluster {
             cluster: self,
             id: said(&output),
             name: template.into(),
+            tasks: resources.array_tasks as usize,
             folder,
         }
     }
@@ -206,6 +207,7 @@ pub struct Job<'a> {
     cluster: &'a Cluster,
     pub id: String,
     name: String,
+    tasks: usize,
     folder: PathBuf,
 }
 
@@ -230,8 +232,9 @@ impl Job<'_> {
         let going = ["PENDING", "RUNNING", "REQUEUED", "COMPLETING", "RESIZING"];
         let rows = wait_for(&format!("end of {}", self.name), || {
             let rows = self.rows();
-            (!rows.is_empty() && rows.iter().all(|(s, _)| !going.contains(&s.as_str())))
-                .then_some(rows)
+            // Accounting hears of the tasks of an array one by one.
+            let ended = rows.iter().all(|(s, _)| !going.contains(&s.as_str()));
+            (rows.len() == self.tasks && ended).then_some(rows)
         });
         let right = format!("{code}:0");
         assert!(
