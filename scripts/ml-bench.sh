@@ -23,16 +23,8 @@ trap 'rm -rf "$work"' EXIT
 
 scripts/setup.sh
 . scripts/lib/ui.sh
-missing=()
-for p in qemu-user python3-venv; do
-  dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing+=("$p")
-done
-if [ ${#missing[@]} -gt 0 ]; then
-  step "installing Debian packages: ${missing[*]}"
-  as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
-  { as_root apt-get update -q && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"; } >>"$ve_log" 2>&1 ||
-    die "installing ${missing[*]} failed" "see $ve_log, then run: apt-get install ${missing[*]}"
-fi
+. scripts/lib/apt.sh
+apt_install qemu-user python3-venv
 
 # onnxruntime in a folder of its own, named after what is in it.
 venv=${XDG_CACHE_HOME:-$HOME/.cache}/virtengine/onnxruntime-$(sha256sum ml/bench/requirements.txt | cut -c1-12)

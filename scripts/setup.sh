@@ -5,23 +5,9 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/lib/ui.sh
+. scripts/lib/apt.sh
 
-packages=(clang libclang-dev protobuf-compiler cmake pkg-config python3 git ca-certificates)
-missing=()
-for p in "${packages[@]}"; do
-  dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing+=("$p")
-done
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
-apt_install() {
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >"$ve_log" 2>&1 ||
-    { as_root apt-get update -q >>"$ve_log" 2>&1 &&
-      as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >>"$ve_log" 2>&1; } ||
-    die "installing $* failed" "see $ve_log, then run: apt-get install $*"
-}
-if [ ${#missing[@]} -gt 0 ]; then
-  step "installing Debian packages: ${missing[*]}"
-  apt_install "${missing[@]}"
-fi
+apt_install clang libclang-dev protobuf-compiler cmake pkg-config python3 git ca-certificates
 
 command -v cargo >/dev/null || die "cargo was not found" \
   "install Rust 1.93 or newer with rustup, then run this again"
@@ -92,5 +78,5 @@ if [ "${1:-}" = tests ] && ! cargo nextest --version >/dev/null 2>&1; then
 fi
 if [ "${1:-}" = tests ]; then
   . scripts/lib/slurm.sh
-  slurm_install || die "SLURM is not there" "see above"
+  slurm_install
 fi

@@ -1,6 +1,7 @@
 # The Debian packages that templates need on a cluster's nodes beside python3. Sourced, or run for its own sake:
 #   bash scripts/lib/slurm-workloads.sh install TEMPLATE...
 # Download sizes on Debian 12, without what is installed already: see slurm-templates/README.md.
+. "$(dirname "${BASH_SOURCE[0]}")/apt.sh"
 
 # slurm_workload_packages TEMPLATE: its packages, in one line; empty if python3 is enough.
 slurm_workload_packages() {
@@ -13,23 +14,12 @@ slurm_workload_packages() {
   esac
 }
 
-# slurm_workloads_install TEMPLATE...: installs what is missing for all of them. Needs root, or sudo without a password.
+# slurm_workloads_install TEMPLATE...: installs what is missing for all of them. Needs root, or sudo.
 slurm_workloads_install() {
-  local template p missing=() as_root=()
-  for template in "$@"; do
-    for p in $(slurm_workload_packages "$template"); do
-      dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing+=("$p")
-    done
-  done
-  [ ${#missing[@]} -gt 0 ] || return 0
-  [ "$(id -u)" = 0 ] || as_root=(sudo -n)
-  printf 'installing Debian packages: %s\n' "${missing[*]}" >&2
-  local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600)
-  local install=("${apt[@]}" install -y -q --no-install-recommends "${missing[@]}")
-  "${install[@]}" >/dev/null 2>&1 || { "${apt[@]}" update -q >/dev/null && "${install[@]}" >/dev/null; } || {
-    printf 'error: what the templates need could not be installed\n       run as root: apt-get install %s\n' "${missing[*]}" >&2
-    return 1
-  }
+  local template packages
+  packages=$(for template in "$@"; do slurm_workload_packages "$template"; done)
+  # shellcheck disable=SC2086 # Names of packages, each a word.
+  apt_install $packages
 }
 
 if [ "${1:-}" = install ]; then
