@@ -3,7 +3,7 @@
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         atomic::{AtomicU32, Ordering},
         Arc,
@@ -19,26 +19,16 @@ use ve_slurm::{
     EndState, Scheduler, SchedulerJobId,
 };
 
-use crate::cluster::Cluster;
+use crate::real::{given_directory, job_user, shared_directory, variable, Daemons};
 
 pub struct RestBed {
     counter: AtomicU32,
     pub config: RestConfig,
     partition: String,
-    cluster: Option<Cluster>,
+    cluster: Option<Daemons>,
     state: TempDir,
     // Last: the cluster is in it.
     shared: TempDir,
-}
-
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// The user of this process.
-fn me() -> String {
-    let user = nix::unistd::User::from_uid(nix::unistd::getuid());
-    user.ok().flatten().expect("this user has a name").name
 }
 
 impl RestBed {
@@ -52,7 +42,14 @@ impl RestBed {
                 };
                 let key = needed("VE_SLURM_JWT_KEY").into();
                 let (cluster, user) = (needed("VE_SLURM_CLUSTER"), needed("VE_SLURM_USER"));
-                Self::with(shared_directory(), None, url, key, &cluster, &user)
+                Self::with(
+                    shared_directory(given_directory()),
+                    None,
+                    url,
+                    key,
+                    &cluster,
+                    &user,
+                )
             }
         }
     }
@@ -67,20 +64,15 @@ impl RestBed {
     }
 
     fn own() -> Self {
-        let shared = shared_directory();
-        let cluster = Cluster::start(shared.path());
-        let (url, key) = (cluster.rest(), cluster.key());
-        let user = if me() == "root" {
-            "ve-job-1".to_owned()
-        } else {
-            me()
-        };
-        Self::with(shared, Some(cluster), url, key, "vetest", &user)
+        let shared = shared_directory(given_directory());
+        let daemons = Daemons::start(shared.path(), &[]);
+        let (url, key, name) = (daemons.rest(), daemons.key(), daemons.name.clone());
+        Self::with(shared, Some(daemons), url, key, &name, &job_user())
     }
 
     fn with(
         shared: TempDir,
-        own: Option<Cluster>,
+        own: Option<Daemons>,
         url: String,
         key: PathBuf,
         cluster: &str,
@@ -102,7 +94,7 @@ impl RestBed {
         }
     }
 
-    pub fn cluster(&self) -> &Cluster {
+    pub fn cluster(&self) -> &Daemons {
         self.cluster.as_ref().expect("a cluster of the test's own")
     }
 
@@ -125,15 +117,6 @@ impl RestBed {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("private");
         path
     }
-}
-
-/// A directory in which everybody may write: jobs run as somebody else.
-fn shared_directory() -> TempDir {
-    nix::sys::stat::umask(nix::sys::stat::Mode::empty());
-    let place = variable("VE_SLURM_DIR").unwrap_or_else(|| "/tmp".to_owned());
-    let shared = TempDir::with_prefix_in("ve-rest-", Path::new(&place)).expect("shared directory");
-    fs::set_permissions(shared.path(), fs::Permissions::from_mode(0o755)).expect("open to all");
-    shared
 }
 
 #[async_trait]

@@ -15,7 +15,7 @@ use ve_slurm::{
     SlurmCliConfig, SubmitSpec,
 };
 
-use crate::cluster::{variable, Cluster};
+use crate::{cluster::Cluster, real::variable};
 
 pub struct CliBed {
     pub cluster: Cluster,

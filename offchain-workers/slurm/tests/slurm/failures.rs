@@ -13,11 +13,7 @@ use ve_slurm::{
     SubmitError, SubmitSpec,
 };
 
-use crate::{
-    bed::CliBed,
-    cluster::{variable, Cluster},
-    remote, truth,
-};
+use crate::{bed::CliBed, cluster::Cluster, real::variable, remote, truth};
 
 const WAIT: &str = "echo up > up; until [ -e go ]; do sleep 0.1; done";
 const DOWN: Duration = Duration::from_secs(120);

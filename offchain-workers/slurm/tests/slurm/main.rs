@@ -19,5 +19,8 @@ mod bed;
 mod cluster;
 mod conforms;
 mod failures;
+#[allow(dead_code)] // Addresses and keys are for the tests of `rest`, which share it.
+#[path = "../real/mod.rs"]
+mod real;
 mod remote;
 mod truth;

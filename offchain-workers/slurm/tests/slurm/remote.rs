@@ -16,11 +16,7 @@ use ve_slurm::{
     EndState, Health, Scheduler, SlurmCli, SlurmCliConfig, SubmitError,
 };
 
-use crate::{
-    bed::CliBed,
-    cluster::{me, Cluster},
-    truth,
-};
+use crate::{bed::CliBed, cluster::Cluster, real::me, truth};
 
 struct Sshd {
     process: Child,

@@ -1,4 +1,4 @@
-//! A real cluster for as long as a test needs it.
+//! A cluster's daemons, for as long as a test needs them.
 
 use std::{
     fs::{self, File},
@@ -11,16 +11,16 @@ use std::{
     process::{Command, ExitStatus, Stdio},
 };
 
-pub struct Cluster {
+/// Daemons that were started by `scripts/slurm-cluster.sh`, and go when this does.
+pub struct Daemons {
     settings: Vec<(&'static str, String)>,
-    state: PathBuf,
+    /// The cluster's state directory.
+    pub state: PathBuf,
+    /// Its name in accounting.
+    pub name: String,
     log: PathBuf,
     port: u16,
     _ports: UnixListener,
-}
-
-fn script() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/slurm-cluster.sh")
 }
 
 /// A base of twenty ports, and what keeps other tests off them for as long as it is held: a name that the kernel forgets
@@ -39,35 +39,50 @@ fn free_ports() -> (u16, UnixListener) {
         .expect("free ports")
 }
 
-impl Cluster {
-    /// Starts one in a directory.
-    pub fn start(dir: &Path) -> Self {
+impl Daemons {
+    /// Starts a cluster in a directory, with further settings of the script.
+    pub fn start(dir: &Path, settings: &[(&'static str, &str)]) -> Self {
         let state = dir.join("cluster");
+        let name = format!("ve{}", std::process::id());
         let (port, ports) = free_ports();
-        let settings = vec![
+        let mut all = vec![
             ("VE_SLURM_HOME", state.display().to_string()),
             ("VE_SLURM_PORT", port.to_string()),
             ("VE_SLURM_WITH", std::process::id().to_string()),
-            ("VE_SLURM_CLUSTER", "vetest".to_owned()),
+            ("VE_SLURM_CLUSTER", name.clone()),
         ];
-        let log = dir.join("script.log");
-        let cluster = Self {
-            settings,
+        all.extend(settings.iter().map(|(k, v)| (*k, (*v).to_owned())));
+        let daemons = Self {
+            settings: all,
             state,
-            log,
+            name,
+            log: dir.join("script.log"),
             port,
             _ports: ports,
         };
-        cluster.run(&["up"]);
-        cluster
+        daemons.run(&["up"]);
+        daemons
     }
 
+    /// Address of slurmrestd.
     pub fn rest(&self) -> String {
         format!("http://127.0.0.1:{}", self.port + 2)
     }
 
+    /// The key for tokens.
     pub fn key(&self) -> PathBuf {
         self.state.join("etc/jwt_hs256.key")
+    }
+
+    /// `start`, `stop` or `kill`, and a daemon.
+    pub fn run(&self, arguments: &[&str]) {
+        let done = self.script(arguments);
+        assert!(
+            done.success(),
+            "slurm-cluster.sh {arguments:?} failed, and without a cluster nothing is proved; SLURM's packages come with \
+             `scripts/setup.sh tests` (root or sudo), and the test's header says how to name a running cluster:\n{}",
+            fs::read_to_string(&self.log).unwrap_or_default()
+        );
     }
 
     fn script(&self, arguments: &[&str]) -> ExitStatus {
@@ -80,7 +95,7 @@ impl Cluster {
             .expect("log");
         Command::new("bash")
             .args(["-c", "umask 022; exec \"$0\" \"$@\""])
-            .arg(script())
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/slurm-cluster.sh"))
             .args(arguments)
             .env_remove("SLURM_CONF")
             .envs(self.settings.iter().map(|(key, value)| (*key, value)))
@@ -90,19 +105,9 @@ impl Cluster {
             .status()
             .expect("scripts/slurm-cluster.sh runs")
     }
-
-    /// `start`, `stop` or `kill` a daemon.
-    pub fn run(&self, arguments: &[&str]) {
-        let done = self.script(arguments);
-        assert!(
-            done.success(),
-            "slurm-cluster.sh {arguments:?} failed; SLURM's packages come with `scripts/setup.sh tests`:\n{}",
-            fs::read_to_string(&self.log).unwrap_or_default()
-        );
-    }
 }
 
-impl Drop for Cluster {
+impl Drop for Daemons {
     fn drop(&mut self) {
         if std::thread::panicking() {
             for log in ["slurmctld", "slurmdbd", "slurmrestd", "slurmd-n1"] {
