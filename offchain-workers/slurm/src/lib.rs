@@ -7,6 +7,7 @@
 pub mod check;
 pub mod cli;
 pub mod conformance;
+mod durable;
 pub mod identity;
 pub mod local;
 pub mod outcome;

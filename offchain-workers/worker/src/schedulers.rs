@@ -1,11 +1,11 @@
 //! From a cluster's configuration to its scheduler.
 
-use crate::config::{By, Cluster, Kind, Local, Rest, Slurm, Ssh, Token};
+use crate::config::{By, Cluster, Kind, Local, Rest, Slurm, Token};
 use anyhow::{Context as _, Result};
 use std::{ffi::OsString, path::Path, sync::Arc, time::Duration};
 use ve_provider::{files::Agent, ClusterSettings, PoolSettings, RunAs};
 use ve_slurm::{
-    cli::{self, Access},
+    cli::{Access, Ssh},
     identity::{Identity, MakeClient, PerMember},
     rest::{Endpoint, TokenSource},
     Capacity, LocalConfig, LocalScheduler, RestConfig, Scheduler, SlurmCli, SlurmCliConfig,
@@ -65,7 +65,7 @@ fn open_local(name: u32, local: &Local) -> Result<Arc<dyn Scheduler>> {
 /// The pool of a cluster, and the way to its members' directories.
 fn pool(slurm: &Slurm, own: &Path) -> PoolSettings {
     let reach = match &slurm.by {
-        By::Commands(Some(ssh)) => reach(ssh),
+        By::Commands(Some(ssh)) => ssh.login(&[]).into_iter().map(OsString::from).collect(),
         _ => Vec::new(),
     };
     PoolSettings {
@@ -76,30 +76,6 @@ fn pool(slurm: &Slurm, own: &Path) -> PoolSettings {
         },
         clients: Arc::new(PerMember::new(clients(slurm, own))),
     }
-}
-
-/// The command that reaches another machine: never asks anybody, and believes only the host key that was pinned.
-fn reach(ssh: &Ssh) -> Vec<OsString> {
-    let option = |name: &str, value: &Path| OsString::from(format!("{name}={}", value.display()));
-    let mut words: Vec<OsString> = ["ssh", "-T", "-p"].map(OsString::from).into();
-    words.push(ssh.port.to_string().into());
-    let options = [
-        "BatchMode=yes".into(),
-        "StrictHostKeyChecking=yes".into(),
-        "IdentitiesOnly=yes".into(),
-        "ConnectTimeout=20".into(),
-        "ServerAliveInterval=15".into(),
-        option("IdentityFile", &ssh.key),
-        option("UserKnownHostsFile", &ssh.known_hosts),
-        "GlobalKnownHostsFile=/dev/null".into(),
-    ];
-    for option in options {
-        words.push("-o".into());
-        words.push(option);
-    }
-    words.push("--".into());
-    words.push(format!("{}@{}", ssh.user, ssh.host).into());
-    words
 }
 
 /// What makes the client of a member. `own`: where the worker keeps what it needs for the cluster's jobs.
@@ -138,14 +114,7 @@ fn by_commands(
     state: &Path,
 ) -> Result<Arc<dyn Scheduler>, String> {
     let access = Access {
-        ssh: ssh.map(|ssh| cli::Ssh {
-            host: ssh.host.clone(),
-            port: ssh.port,
-            user: ssh.user.clone(),
-            key: ssh.key.clone(),
-            known_hosts: ssh.known_hosts.clone(),
-            control_dir: state.join("ssh"),
-        }),
+        ssh: ssh.cloned(),
         sudo: true,
         slurm_conf: slurm.conf.clone(),
         ..Access::here(&member.user)

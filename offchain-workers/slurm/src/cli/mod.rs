@@ -76,9 +76,13 @@ pub struct SlurmCli {
 impl SlurmCli {
     /// Fails only if the directory cannot be made; whether the cluster answers is for [`Scheduler::health`] to say.
     pub fn new(config: SlurmCliConfig) -> io::Result<Self> {
+        let connections = config.state_dir.join("ssh");
+        if config.access.ssh.is_some() {
+            std::fs::create_dir_all(&connections)?;
+        }
         Ok(Self {
             intents: Intents::open(&config.state_dir)?,
-            runner: Runner::new(config.access),
+            runner: Runner::new(config.access, connections),
             identity: config.identity,
             empty_at: Arc::default(),
         })

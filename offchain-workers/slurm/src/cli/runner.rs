@@ -33,8 +33,35 @@ pub struct Ssh {
     /// File in OpenSSH's `known_hosts` format with the host's key, and no other file is asked
     /// (`ssh-keyscan HOST > FILE`, then compare the fingerprint with the administrator's).
     pub known_hosts: PathBuf,
-    /// Directory of the worker's own for the sockets of shared connections.
-    pub control_dir: PathBuf,
+}
+
+impl Ssh {
+    /// The command that logs in, and never asks anybody; what is appended is run there, by a shell. `more`: further options,
+    /// as `Name=value`.
+    pub fn login(&self, more: &[String]) -> Vec<String> {
+        let options = [
+            "BatchMode=yes".to_owned(),
+            "StrictHostKeyChecking=yes".to_owned(),
+            format!("UserKnownHostsFile={}", self.known_hosts.display()),
+            "GlobalKnownHostsFile=/dev/null".to_owned(),
+            "IdentitiesOnly=yes".to_owned(),
+            format!("IdentityFile={}", self.key.display()),
+            "PasswordAuthentication=no".to_owned(),
+            "ForwardAgent=no".to_owned(),
+            "ClearAllForwardings=yes".to_owned(),
+            "ConnectTimeout=10".to_owned(),
+            "ServerAliveInterval=5".to_owned(),
+            "ServerAliveCountMax=3".to_owned(),
+        ];
+        let mut words = ["ssh", "-F", "/dev/null"].map(str::to_owned).to_vec();
+        for option in options.iter().chain(more) {
+            words.extend(["-o".to_owned(), option.clone()]);
+        }
+        words.extend(["-p".to_owned(), self.port.to_string()]);
+        words.extend(["-l".to_owned(), self.user.clone()]);
+        words.extend(["-T".to_owned(), "--".to_owned(), self.host.clone()]);
+        words
+    }
 }
 
 /// How commands reach the cluster.
@@ -44,8 +71,7 @@ pub struct Access {
     pub ssh: Option<Ssh>,
     /// Unix user who owns the jobs. Everything is asked as this user, who sees his own jobs whatever the cluster hides.
     pub user: String,
-    /// Whether `sudo -n -u USER` is needed to be that user. One line of sudoers allows it, for the worker's user `ve` and the
-    /// group `ve-jobs` of the pool: `ve ALL=(%ve-jobs) NOPASSWD: /usr/bin/env`.
+    /// Whether `sudo -n -u USER` is needed to be that user; what allows it is part of [`crate::identity`]'s set-up.
     pub sudo: bool,
     /// SLURM's configuration, where it is not in its usual place.
     pub slurm_conf: Option<PathBuf>,
@@ -97,13 +123,17 @@ impl Trouble {
 #[derive(Clone, Debug)]
 pub(super) struct Runner {
     access: Access,
+    /// Where the sockets of shared connections are.
+    connections: PathBuf,
     turns: Arc<Semaphore>,
 }
 
 impl Runner {
-    pub fn new(access: Access) -> Self {
+    /// `connections`: a directory of the worker's own, needed if the cluster is reached over SSH.
+    pub fn new(access: Access, connections: PathBuf) -> Self {
         Self {
             access,
+            connections,
             turns: Arc::new(Semaphore::new(AT_ONCE)),
         }
     }
@@ -221,29 +251,11 @@ impl Runner {
             return argv;
         };
         let remote: Vec<String> = argv.iter().map(|word| quoted(word)).collect();
-        let mut argv = vec!["ssh".to_owned(), "-F".to_owned(), "/dev/null".to_owned()];
-        for option in [
-            "BatchMode=yes".to_owned(),
-            "StrictHostKeyChecking=yes".to_owned(),
-            format!("UserKnownHostsFile={}", ssh.known_hosts.display()),
-            "GlobalKnownHostsFile=/dev/null".to_owned(),
-            "IdentitiesOnly=yes".to_owned(),
-            format!("IdentityFile={}", ssh.key.display()),
-            "PasswordAuthentication=no".to_owned(),
-            "ForwardAgent=no".to_owned(),
-            "ClearAllForwardings=yes".to_owned(),
-            "ConnectTimeout=10".to_owned(),
-            "ServerAliveInterval=5".to_owned(),
-            "ServerAliveCountMax=3".to_owned(),
+        let mut argv = ssh.login(&[
             "ControlMaster=auto".to_owned(),
-            format!("ControlPath={}/%C", ssh.control_dir.display()),
+            format!("ControlPath={}/%C", self.connections.display()),
             "ControlPersist=60".to_owned(),
-        ] {
-            argv.extend(["-o".to_owned(), option]);
-        }
-        argv.extend(["-p".to_owned(), ssh.port.to_string()]);
-        argv.extend(["-l".to_owned(), ssh.user.clone()]);
-        argv.extend(["-T".to_owned(), "--".to_owned(), ssh.host.clone()]);
+        ]);
         argv.push(remote.join(" "));
         argv
     }
@@ -283,7 +295,7 @@ mod tests {
 
     #[tokio::test]
     async fn command_should_say_what_it_did_when_it_ends() {
-        let runner = Runner::new(Access::here("nobody"));
+        let runner = Runner::new(Access::here("nobody"), "/c".into());
         let said = runner
             .run(
                 &[("A", "b c")],
@@ -305,7 +317,7 @@ mod tests {
     async fn command_should_be_lost_when_it_does_not_end() {
         let mut access = Access::here("nobody");
         access.limit = Duration::from_secs(1);
-        let runner = Runner::new(access);
+        let runner = Runner::new(access, "/c".into());
         let lost = runner.run(&[], &words(&["sleep", "60"]), b"").await;
         assert!(matches!(lost, Err(Trouble::Lost(_))), "{lost:?}");
         let none = runner.run(&[], &words(&["ve-no-such-program"]), b"").await;
@@ -322,9 +334,9 @@ mod tests {
             user: "ve".into(),
             key: "/k".into(),
             known_hosts: "/h".into(),
-            control_dir: "/c".into(),
         });
-        let argv = Runner::new(access).argv(&[], &words(&["squeue", "--name=a'; rm -rf /"]));
+        let argv =
+            Runner::new(access, "/c".into()).argv(&[], &words(&["squeue", "--name=a'; rm -rf /"]));
         let line = argv.last().unwrap();
         assert!(line.starts_with("'sudo' '-n' '-u' 've-job-1' '--' '/usr/bin/env' '-i'"));
         assert!(

@@ -13,7 +13,7 @@ use std::{
 
 use super::{
     clock,
-    dir::{lock_within, read_json, sync_dir, try_lock, write_whole, JobDir},
+    dir::JobDir,
     glance::Glances,
     judge::{self, Judged, Phase},
     processes, queue,
@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     check::is_handle,
+    durable::{lock_within, read_json, sync_dir, try_lock, write_whole},
     scheduler::{ForgetError, QueryError, SubmitError},
     types::{Attempt, Health, Lookup, SchedulerJobId, Status, SubmitSpec},
 };

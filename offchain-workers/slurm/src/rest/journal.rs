@@ -12,17 +12,20 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File, TryLockError},
-    io::{self, Write},
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use serde::{de::DeserializeOwned, Deserialize, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::shape::Exit;
-use crate::{slurm::SlurmJobId, types::UnixMs};
+use crate::{
+    durable::{lock_within, read_json, write_whole},
+    slurm::SlurmJobId,
+    types::UnixMs,
+};
 
 /// Lock files; handles share them, so that none has to be removed.
 const LOCKS: u64 = 64;
@@ -70,27 +73,9 @@ impl Journal {
             (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
         });
         let path = self.root.join("locks").join(format!("{:02}", hash % LOCKS));
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path)?;
-        let until = Instant::now() + patience;
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Guard(file)),
-                Err(TryLockError::WouldBlock) if Instant::now() < until => {
-                    std::thread::sleep(Duration::from_millis(10));
-                }
-                Err(TryLockError::WouldBlock) => {
-                    return Err(io::Error::new(
-                        io::ErrorKind::TimedOut,
-                        "another client is about it",
-                    ))
-                }
-                Err(TryLockError::Error(e)) => return Err(e),
-            }
-        }
+        let held = lock_within(&path, patience)?;
+        held.map(Guard)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::TimedOut, "another client is about it"))
     }
 
     fn handle(&self, handle: &str) -> PathBuf {
@@ -103,7 +88,7 @@ impl Journal {
 
     /// What is known of a handle.
     pub fn intent(&self, handle: &str) -> io::Result<Option<Intent>> {
-        read(&self.handle(handle))
+        read_json(&self.handle(handle))
     }
 
     /// Notes where a submission stands. On the disk when it returns.
@@ -118,7 +103,7 @@ impl Journal {
 
     /// Adds exit codes that are not known yet to those that are; what was noted once stays.
     pub fn exits(&self, job: u32, new: &Exits) -> io::Result<Exits> {
-        let mut known: Exits = read(&self.job(job))?.unwrap_or_default();
+        let mut known: Exits = read_json(&self.job(job))?.unwrap_or_default();
         let before = known.len();
         for (key, exit) in new {
             known.entry(key.clone()).or_insert(*exit);
@@ -141,34 +126,9 @@ impl Journal {
     }
 }
 
-fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
-    match fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| {
-            io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("{}: {e}", path.display()),
-            )
-        }),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(e),
-    }
-}
-
 /// Whole or not at all, and on the disk when it returns.
 fn write<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
-    let Some(dir) = path.parent() else {
-        return Err(io::ErrorKind::InvalidInput.into());
-    };
-    // Handles do not begin with a dot. The number tells writers within this process apart, the pid processes.
-    static WRITES: AtomicU64 = AtomicU64::new(0);
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let write = WRITES.fetch_add(1, Ordering::Relaxed);
-    let temporary = dir.join(format!(".{name}.{}.{write}", std::process::id()));
-    let mut file = File::create(&temporary)?;
-    file.write_all(&serde_json::to_vec(value)?)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    File::open(dir)?.sync_all()
+    write_whole(path, &serde_json::to_vec(value)?, true)
 }
 
 fn remove(path: &Path) -> io::Result<()> {

@@ -23,9 +23,10 @@ use nix::{
 
 use super::{say_ready, SELF};
 use crate::{
+    durable::lock_within,
     local::{
         clock,
-        dir::{lock_within, JobDir},
+        dir::JobDir,
         processes::{self, Process},
         records::*,
         rows, Step,

@@ -276,15 +276,14 @@ fn next_of(rows: &[&Row]) -> Next {
 /// Rows by task, then by attempt: each attempt once. Attempts that wait have none.
 fn assemble(id: &SlurmJobId, rows: &[&Row]) -> Result<Vec<Attempt>, String> {
     let mut by_task: BTreeMap<u32, BTreeMap<u64, &Row>> = BTreeMap::new();
-    let mut put = |task: u32, row| {
-        by_task.entry(task).or_default().insert(row_key(row), row);
-    };
     for row in rows {
-        match &row.tasks {
-            TaskSet::Plain => put(0, *row),
-            TaskSet::One(task) => put(*task, *row),
-            TaskSet::Many(_) | TaskSet::Rest => {}
-        }
+        let task = match &row.tasks {
+            TaskSet::Plain => 0,
+            TaskSet::One(task) => *task,
+            TaskSet::Many(_) | TaskSet::Rest => continue,
+        };
+        let attempts = by_task.entry(task).or_default();
+        attempts.insert(row.submitted, *row);
     }
     // Tasks that were never started share a row, which may still name some that were started meanwhile.
     let named: Vec<u32> = by_task.keys().copied().collect();
@@ -305,7 +304,7 @@ fn assemble(id: &SlurmJobId, rows: &[&Row]) -> Result<Vec<Attempt>, String> {
             .into_iter()
             .filter(|t| named.binary_search(t).is_err())
         {
-            by_task.entry(task).or_default().insert(row_key(row), *row);
+            by_task.entry(task).or_default().insert(row.submitted, *row);
         }
     }
     let warning = rows
@@ -326,10 +325,6 @@ fn assemble(id: &SlurmJobId, rows: &[&Row]) -> Result<Vec<Attempt>, String> {
         }
     }
     Ok(all)
-}
-
-fn row_key(row: &Row) -> u64 {
-    row.submitted
 }
 
 fn to_attempt(

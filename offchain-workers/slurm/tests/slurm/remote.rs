@@ -93,7 +93,6 @@ impl Sshd {
                 user: me(),
                 key: self.directory.join("client"),
                 known_hosts: self.directory.join(known_hosts),
-                control_dir: self.directory.clone(),
             }),
             ..cluster.access()
         }

@@ -7,7 +7,10 @@ use std::{
     path::PathBuf,
 };
 use toml::Spanned;
-use ve_slurm::identity::{Pool, PoolError};
+use ve_slurm::{
+    cli::Ssh,
+    identity::{Pool, PoolError},
+};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -116,21 +119,6 @@ pub enum By {
     Commands(Option<Ssh>),
     /// `slurmrestd`.
     Rest(Rest),
-}
-
-/// Another machine.
-#[derive(Clone, Debug)]
-pub struct Ssh {
-    /// Name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// User there.
-    pub user: String,
-    /// Private key.
-    pub key: PathBuf,
-    /// File with the machine's host key: no other is accepted.
-    pub known_hosts: PathBuf,
 }
 
 /// A `slurmrestd`.

@@ -2,7 +2,7 @@
 
 mod cluster;
 
-pub use cluster::{By, Cluster, Kind, Local, Rest, Slurm, Ssh, Token};
+pub use cluster::{By, Cluster, Kind, Local, Rest, Slurm, Token};
 
 use serde::Deserialize;
 use std::{
