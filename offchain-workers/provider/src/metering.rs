@@ -174,7 +174,10 @@ fn used(
         ..*resources
     };
     let most = resources.per_second()?;
-    let seconds = u128::from(task_ms(attempts, started, until) / 1000);
+    // SLURM says whole seconds: an attempt that began in the second of the acceptance appears to have begun before it.
+    // It counts as accounting has it; cutting the fraction off would cost the whole second.
+    let since = started - started % 1000;
+    let seconds = u128::from(task_ms(attempts, since, until) / 1000);
     let period_ms = until.saturating_sub(from);
     let period = u128::from(period_ms.div_ceil(1000));
     // The chain also bounds all reports together by all periods together; stretches too short to be reported are in

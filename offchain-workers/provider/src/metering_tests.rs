@@ -79,6 +79,41 @@ fn usage_should_be_allocated_times_elapsed_when_a_job_ran() {
 }
 
 #[test]
+fn no_second_should_be_lost_when_the_scheduler_rounds_a_start_below_the_acceptance() {
+    for fraction in [1, 400, 999] {
+        let started = START + fraction;
+        let mut standing = Standing {
+            earliest: started,
+            ..standing()
+        };
+        let mut all = 0;
+        // Reported twice while it runs and once after its end.
+        for (now, attempt) in [
+            (2_500, attempt(0, None)),
+            (4_100, attempt(0, None)),
+            (9_000, attempt(0, Some(6_000))),
+        ] {
+            let due = next(&standing, started, &resources(1), &[attempt], START + now).unwrap();
+            all += cpu(&due);
+            take(&mut standing, &due);
+        }
+        assert_eq!(all, 12, "2 cores for 6 s, accepted at {fraction} ms");
+    }
+}
+
+#[test]
+fn usage_should_not_count_seconds_before_the_one_of_the_acceptance() {
+    let started = START + 3_400;
+    let standing = Standing {
+        earliest: started,
+        ..standing()
+    };
+    let ran = [attempt(0, Some(6_000))];
+    let due = next(&standing, started, &resources(1), &ran, START + 9_000).unwrap();
+    assert_eq!((due.from, cpu(&due)), (started, 6));
+}
+
+#[test]
 fn usage_should_be_the_same_when_cut_into_many_reports() {
     let attempts = [attempt(0, Some(100_700))];
     for step in [700, 999, 1_000, 1_001, 3_333, 30_000] {

@@ -171,14 +171,12 @@ async fn bought_billed_and_killed(market: &mut Market, slurm: &Slurm) -> Result<
 }
 
 #[tokio::test]
-#[ignore = "one run in four billed a second less than accounting, cause not found; run with --run-ignored all"]
 async fn a_job_should_be_billed_to_the_second_of_accounting_when_slurm_is_spoken_to_by_rest(
 ) -> Result<()> {
     with_slurm("slurm-rest", By::Rest, "ve-rest", bought_billed_and_killed).await
 }
 
 #[tokio::test]
-#[ignore = "one run in four billed a second less than accounting, cause not found; run with --run-ignored all"]
 async fn a_job_should_be_billed_to_the_second_of_accounting_when_slurm_is_spoken_to_by_commands(
 ) -> Result<()> {
     with_slurm(
