@@ -10,7 +10,7 @@ use crate::{
     local::{LocalJob, Submission},
     metrics::Metrics,
     policy::{on_error, Outside, StepError, Verdict},
-    reconcile::{Action, InScheduler, Observed},
+    reconcile::{Action, InScheduler, Observed, OnChain},
     records::Records,
     settings::{ClusterSettings, Settings},
     view::{ChainJob, ChainView, Snapshot},
@@ -346,7 +346,7 @@ impl Context {
             return self.retire(local, elsewhere).await;
         }
         let observed = observe(local.cluster, job.as_ref());
-        let (Some(job), Observed::Open { state, .. }) = (job, observed) else {
+        let (Some(job), Observed::Open(OnChain { state, .. })) = (job, observed) else {
             return Err(StepError::Refused("it is not open here any more".into()));
         };
         let step = Step {

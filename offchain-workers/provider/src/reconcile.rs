@@ -16,34 +16,29 @@ use virtengine_primitives::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Observed {
     /// Assigned to our cluster and not ended.
-    Open {
-        /// Where it stands.
-        state: JobState,
-        /// The block at which the chain acts by itself.
-        deadline: BlockNumber,
-        /// The customer asked for its end.
-        cancel_requested: bool,
-        /// The chain knows that it started, so that usage can be reported and the start cannot be refused.
-        started: bool,
-    },
-    /// Finally, it is assigned to us; what else is known stands in a block that may still be replaced. Nothing is ended,
-    /// stopped or charged on the strength of that.
-    Ahead {
-        /// Where it stands there; `Assigned` if that is of no use to us.
-        state: JobState,
-        /// The block at which the chain acts by itself.
-        deadline: BlockNumber,
-        /// The customer asked for its end.
-        cancel_requested: bool,
-        /// That block knows that it started.
-        started: bool,
-    },
+    Open(OnChain),
+    /// Finally, it is assigned to us; what else is known stands in a block that may still be replaced (`Assigned` if that
+    /// is of no use to us). Nothing is ended, stopped or charged on the strength of that.
+    Ahead(OnChain),
     /// Ended, by us or by the chain; its money may not have been moved yet.
     Ended(Settlement),
     /// Given to another cluster.
     Elsewhere,
     /// The chain does not keep it any more, which it does until the money has been moved.
     Gone,
+}
+
+/// Where a job that has not ended stands on the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OnChain {
+    /// Its state.
+    pub state: JobState,
+    /// The block at which the chain acts by itself.
+    pub deadline: BlockNumber,
+    /// The customer asked for its end.
+    pub cancel_requested: bool,
+    /// The chain knows that it started, so that usage can be reported and the start cannot be refused.
+    pub started: bool,
 }
 
 /// Where the money of an ended job stands.
@@ -212,20 +207,20 @@ pub fn needs_scheduler(observed: &Observed, local: Option<&LocalJob>) -> bool {
         (_, None) => false,
         // Unless it was begun on an acceptance that was undone, nobody can have it.
         (
-            Observed::Open {
+            Observed::Open(OnChain {
                 state: JobState::Assigned,
                 ..
-            },
+            }),
             Some(local),
         ) => local.submission != Submission::None,
         (
-            Observed::Ahead {
+            Observed::Ahead(OnChain {
                 state: JobState::Assigned | JobState::Ended(_),
                 ..
-            },
+            }),
             _,
         ) => false,
-        (Observed::Open { .. } | Observed::Ahead { .. }, Some(local)) => {
+        (Observed::Open(_) | Observed::Ahead(_), Some(local)) => {
             local.end.is_none() || !local.metered_out
         }
         // Nothing is done about it before the money has been moved, but to answer a dispute.
@@ -247,40 +242,27 @@ pub fn reconcile(
     now: Now,
 ) -> Action {
     let Some(local) = local else {
-        return if matches!(observed, Observed::Open { .. }) {
+        return if matches!(observed, Observed::Open(_)) {
             Action::Adopt
         } else {
             Action::Wait
         };
     };
     match observed {
-        Observed::Open {
+        Observed::Open(OnChain {
             state: JobState::Assigned,
             deadline,
             ..
-        } => assigned(local, *deadline, scheduler, intervals, now),
-        Observed::Ahead {
+        }) => assigned(local, *deadline, scheduler, intervals, now),
+        Observed::Ahead(OnChain {
             state: JobState::Assigned | JobState::Ended(_),
             ..
-        } => Action::Wait,
-        Observed::Ahead {
-            state,
-            deadline,
-            cancel_requested,
-            started,
-        } => {
-            let open = Open {
-                state: *state,
-                deadline: *deadline,
-                cancel_requested: *cancel_requested,
-                started: *started,
-            };
-            ahead(work(local, open, scheduler, intervals, now))
-        }
-        Observed::Open {
+        }) => Action::Wait,
+        Observed::Ahead(job) => ahead(work(local, *job, scheduler, intervals, now)),
+        Observed::Open(OnChain {
             state: JobState::Ended(_),
             ..
-        } => leave(
+        }) => leave(
             local,
             Settlement::Unknown,
             scheduler,
@@ -306,20 +288,7 @@ pub fn reconcile(
         ),
         // Nothing of ours can still be wanted there, and the customer's inputs are none of our business any more.
         Observed::Elsewhere => leave(local, Settlement::Settled, scheduler, 0, intervals, now),
-        Observed::Open {
-            state,
-            deadline,
-            cancel_requested,
-            started,
-        } => {
-            let open = Open {
-                state: *state,
-                deadline: *deadline,
-                cancel_requested: *cancel_requested,
-                started: *started,
-            };
-            work(local, open, scheduler, intervals, now)
-        }
+        Observed::Open(job) => work(local, *job, scheduler, intervals, now),
     }
 }
 
@@ -400,23 +369,14 @@ fn leave(
     }
 }
 
-/// An accepted job, on chain.
-#[derive(Clone, Copy)]
-struct Open {
-    state: JobState,
-    deadline: BlockNumber,
-    cancel_requested: bool,
-    started: bool,
-}
-
 fn work(
     local: &LocalJob,
-    job: Open,
+    job: OnChain,
     scheduler: InScheduler,
     intervals: &Intervals,
     now: Now,
 ) -> Action {
-    let Open {
+    let OnChain {
         state,
         deadline,
         cancel_requested,
@@ -476,7 +436,13 @@ fn work(
     }
 }
 
-fn finish(local: &LocalJob, end: &JobEnd, job: Open, scheduler: InScheduler, now: Now) -> Action {
+fn finish(
+    local: &LocalJob,
+    end: &JobEnd,
+    job: OnChain,
+    scheduler: InScheduler,
+    now: Now,
+) -> Action {
     if now.block >= job.deadline {
         return Action::Wait;
     }

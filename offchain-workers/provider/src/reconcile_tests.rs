@@ -4,6 +4,13 @@ use virtengine_primitives::{
     hpc::{DeclineReason, EndReason, TaskCounts},
 };
 
+#[path = "reconcile_tests/ended.rs"]
+mod ended;
+#[path = "reconcile_tests/guesses.rs"]
+mod guesses;
+#[path = "reconcile_tests/tip.rs"]
+mod tip;
+
 const NOW: Now = Now {
     block: 100,
     moment: 1_000_000,
@@ -15,43 +22,53 @@ const INTERVALS: Intervals = Intervals {
     retention: 60_000,
 };
 const SETTLED: Observed = Observed::Ended(Settlement::Settled);
+const UNSETTLED: [Settlement; 4] = [
+    Settlement::Unknown,
+    Settlement::Pending,
+    Settlement::Disputed {
+        evidence_by: NOW.block + 1,
+    },
+    Settlement::Disputed {
+        evidence_by: NOW.block,
+    },
+];
 const ALIVE: [InScheduler; 2] = [InScheduler::Pending, InScheduler::Running { since: 5 }];
 
 fn open(state: JobState) -> Observed {
-    Observed::Open {
+    Observed::Open(OnChain {
         state,
         deadline: 200,
         cancel_requested: false,
         started: state == JobState::Running,
-    }
+    })
 }
 
 fn cancelling(state: JobState) -> Observed {
-    Observed::Open {
+    Observed::Open(OnChain {
         state,
         deadline: 200,
         cancel_requested: true,
         started: state == JobState::Running,
-    }
+    })
 }
 
 fn late(state: JobState) -> Observed {
-    Observed::Open {
+    Observed::Open(OnChain {
         state,
         deadline: 100,
         cancel_requested: false,
         started: state == JobState::Running,
-    }
+    })
 }
 
 /// Assigned for good, and this in a block that may still be replaced.
 fn in_the_tip(state: JobState, cancel_requested: bool) -> Observed {
-    Observed::Ahead {
+    Observed::Ahead(OnChain {
         state,
         deadline: 200,
         cancel_requested,
         started: state == JobState::Running,
-    }
+    })
 }
 
 fn job() -> LocalJob {
@@ -389,12 +406,12 @@ fn reconcile_should_not_report_a_start_when_the_customer_cancelled_before_the_ch
 
 #[test]
 fn reconcile_should_meter_when_a_requeued_job_ended_in_the_queue() {
-    let requeued = Observed::Open {
+    let requeued = Observed::Open(OnChain {
         state: JobState::Queued,
         deadline: 200,
         cancel_requested: false,
         started: true,
-    };
+    });
     let ended = InScheduler::Ended { since: Some(5) };
     assert_eq!(
         step(&requeued, &submitted(), ended),
@@ -454,12 +471,12 @@ fn reconcile_should_neither_start_nor_speak_when_the_deadline_has_come() {
             );
         }
     }
-    let just_in_time = Observed::Open {
+    let just_in_time = Observed::Open(OnChain {
         state: JobState::Assigned,
         deadline: 101,
         cancel_requested: false,
         started: false,
-    };
+    });
     assert_eq!(
         step(&just_in_time, &admitted(), InScheduler::Unknown),
         Action::Accept
@@ -474,11 +491,13 @@ fn reconcile_should_report_more_often_when_the_deadline_is_near() {
         ..submitted()
     };
     let running = InScheduler::Running { since: 5 };
-    let by = |deadline| Observed::Open {
-        state: JobState::Running,
-        deadline,
-        cancel_requested: false,
-        started: true,
+    let by = |deadline| {
+        Observed::Open(OnChain {
+            state: JobState::Running,
+            deadline,
+            cancel_requested: false,
+            started: true,
+        })
     };
     assert_eq!(step(&by(200), &local, running), Action::Wait);
     assert_eq!(
@@ -577,366 +596,5 @@ fn reconcile_should_report_no_usage_when_the_end_was_the_providers_fault() {
             ),
             expected
         );
-    }
-}
-
-#[test]
-fn reconcile_should_stop_and_remove_when_the_chain_is_done_with_the_job() {
-    for observed in [SETTLED, Observed::Elsewhere, Observed::Gone] {
-        for alive in ALIVE {
-            assert_eq!(step(&observed, &submitted(), alive), Action::Cancel);
-        }
-        assert_eq!(
-            step(&observed, &submitted(), InScheduler::Absent),
-            Action::Retire
-        );
-        assert_eq!(
-            step(&observed, &job(), InScheduler::Unknown),
-            Action::Retire,
-            "nothing was ever submitted"
-        );
-    }
-    let fresh = LocalJob {
-        retired_at: Some(NOW.moment),
-        ..submitted()
-    };
-    assert_eq!(step(&SETTLED, &fresh, InScheduler::Absent), Action::Wait);
-    assert_eq!(
-        step(&Observed::Gone, &fresh, InScheduler::Absent),
-        Action::Wait
-    );
-    assert_eq!(
-        step(&Observed::Elsewhere, &fresh, InScheduler::Absent),
-        Action::Clean
-    );
-    // Something still runs under an old record: it is stopped before anything is removed.
-    let old = LocalJob {
-        retired_at: Some(0),
-        ..submitted()
-    };
-    assert_eq!(step(&SETTLED, &old, InScheduler::Pending), Action::Cancel);
-}
-
-const UNSETTLED: [Settlement; 4] = [
-    Settlement::Unknown,
-    Settlement::Pending,
-    Settlement::Disputed {
-        evidence_by: NOW.block + 1,
-    },
-    Settlement::Disputed {
-        evidence_by: NOW.block,
-    },
-];
-
-#[test]
-fn reconcile_should_answer_a_dispute_once_and_in_time_only() {
-    use InScheduler::*;
-    let answer = sp_core::H256([3; 32]);
-    let [unknown, pending, disputed, too_late] = UNSETTLED.map(Observed::Ended);
-    let running = submitted();
-    let stopping = LocalJob {
-        cancelled_at: Some(NOW.moment),
-        ..submitted()
-    };
-    let retired = LocalJob {
-        retired_at: Some(0),
-        ..submitted()
-    };
-    let prepared = LocalJob {
-        opening: Some(answer),
-        ..retired.clone()
-    };
-    let table = [
-        // Retired or not, and whatever the scheduler says: the window does not wait.
-        (&disputed, &running, Absent, Action::Disclose),
-        (&disputed, &running, Unknown, Action::Disclose),
-        (&disputed, &retired, Unknown, Action::Disclose),
-        (&disputed, &prepared, Unknown, Action::OpenEvidence(answer)),
-        (
-            &disputed,
-            &prepared,
-            Ended { since: None },
-            Action::OpenEvidence(answer),
-        ),
-        // What still runs is stopped first, which takes a moment; the answer does not wait for it to be gone.
-        (&disputed, &running, Pending, Action::Cancel),
-        (&disputed, &stopping, Pending, Action::Disclose),
-        // Too late, answered already, or not known: nothing is sent.
-        (&too_late, &prepared, Unknown, Action::Wait),
-        (&too_late, &retired, Absent, Action::Wait),
-        (&pending, &prepared, Unknown, Action::Wait),
-        (&unknown, &prepared, Unknown, Action::Wait),
-        (&Observed::Gone, &prepared, Absent, Action::Clean),
-        (&SETTLED, &prepared, Absent, Action::Clean),
-    ];
-    for (observed, local, scheduler, expected) in table {
-        assert_eq!(
-            step(observed, local, scheduler),
-            expected,
-            "{observed:?} {local:?} {scheduler:?}"
-        );
-    }
-}
-
-#[test]
-fn reconcile_should_keep_an_ended_job_when_its_money_has_not_been_moved() {
-    let old = LocalJob {
-        retired_at: Some(0),
-        ..submitted()
-    };
-    for settlement in UNSETTLED {
-        let observed = Observed::Ended(settlement);
-        for scheduler in [
-            InScheduler::Unknown,
-            InScheduler::Absent,
-            InScheduler::Ended { since: Some(1) },
-        ] {
-            assert_ne!(step(&observed, &old, scheduler), Action::Clean);
-        }
-        assert!(
-            !needs_scheduler(&observed, Some(&old)),
-            "the scheduler is left in peace for as long as nothing can be removed"
-        );
-        // That the chain is done with the work is recorded all the same.
-        if !matches!(settlement, Settlement::Disputed { evidence_by } if NOW.block < evidence_by) {
-            assert_eq!(
-                step(&observed, &submitted(), InScheduler::Absent),
-                Action::Retire
-            );
-        }
-    }
-    assert!(needs_scheduler(&SETTLED, Some(&old)));
-    assert_eq!(step(&SETTLED, &old, InScheduler::Absent), Action::Clean);
-}
-
-#[test]
-fn reconcile_should_start_a_job_when_its_acceptance_is_included_and_not_yet_final() {
-    use InScheduler::*;
-    let accepted = in_the_tip(JobState::Accepted, false);
-    assert_eq!(step(&accepted, &admitted(), Absent), Action::Stage);
-    assert_eq!(step(&accepted, &staged(), Absent), Action::Submit);
-    let intended = LocalJob {
-        submission: Submission::Intended,
-        ..staged()
-    };
-    assert_eq!(
-        step(&accepted, &intended, Pending),
-        Action::MarkSubmitted,
-        "killed between"
-    );
-    assert_eq!(
-        step(&accepted, &submitted(), Running { since: 9 }),
-        Action::Update(JobProgress::Running(9))
-    );
-    // Whatever cannot be taken back waits until it is final.
-    let running = in_the_tip(JobState::Running, false);
-    for scheduler in [Running { since: 9 }, Ended { since: Some(9) }, Absent] {
-        assert_eq!(step(&running, &submitted(), scheduler), Action::Wait);
-    }
-    assert_eq!(
-        step(&running, &ended(EndReason::Completed), Absent),
-        Action::Wait
-    );
-    // Nor is anything begun that the customer wants to end, or stopped for it.
-    let cancelled = in_the_tip(JobState::Accepted, true);
-    for (local, scheduler) in [
-        (staged(), Absent),
-        (submitted(), Running { since: 9 }),
-        (submitted(), Pending),
-    ] {
-        let action = step(&cancelled, &local, scheduler);
-        assert!(
-            !matches!(action, Action::Submit | Action::Cancel),
-            "{action:?}"
-        );
-    }
-    let gone = in_the_tip(JobState::Ended(EndReason::Cancelled), false);
-    assert_eq!(step(&gone, &staged(), Absent), Action::Wait);
-}
-
-#[test]
-fn reconcile_should_accept_again_or_stop_when_an_acceptance_was_undone() {
-    for scheduler in ALIVE {
-        assert_eq!(
-            step(&open(JobState::Assigned), &submitted(), scheduler),
-            Action::Accept
-        );
-        // Not accepted in time: it is somebody else's, and must not run on unpaid.
-        assert_eq!(
-            step(&late(JobState::Assigned), &submitted(), scheduler),
-            Action::Cancel
-        );
-        let asked = LocalJob {
-            cancelled_at: Some(NOW.moment - 1),
-            ..submitted()
-        };
-        assert_eq!(
-            step(&late(JobState::Assigned), &asked, scheduler),
-            Action::Wait
-        );
-    }
-    for scheduler in [InScheduler::Unknown, InScheduler::Absent] {
-        assert_eq!(
-            step(&late(JobState::Assigned), &submitted(), scheduler),
-            Action::Wait
-        );
-    }
-    assert!(needs_scheduler(
-        &open(JobState::Assigned),
-        Some(&submitted())
-    ));
-    assert!(!needs_scheduler(&open(JobState::Assigned), Some(&staged())));
-}
-
-#[test]
-fn meanwhile_should_stage_when_the_acceptance_is_on_its_way() {
-    assert_eq!(meanwhile(&admitted()), Action::Stage);
-    assert_eq!(meanwhile(&staged()), Action::Wait);
-    let hopeless = LocalJob {
-        end: Some(end_of(EndReason::BadInput)),
-        ..admitted()
-    };
-    assert_eq!(meanwhile(&hopeless), Action::Wait);
-}
-
-/// Over every combination: what must never happen.
-#[test]
-fn no_step_should_be_destructive_on_a_guess() {
-    use InScheduler::*;
-    let report_end = || {
-        [
-            None,
-            Some(end_of(EndReason::Completed)),
-            Some(end_of(EndReason::ProviderFailure)),
-        ]
-    };
-    let mut seen = 0;
-    for admission in [
-        None,
-        Some(Admission::Accept),
-        Some(Admission::Decline(DeclineReason::NotAllowed)),
-    ] {
-        for staged in [false, true] {
-            for submission in [Submission::None, Submission::Intended, Submission::Done] {
-                for end in report_end() {
-                    for retired_at in [None, Some(0), Some(NOW.moment)] {
-                        for metered_out in [false, true] {
-                            let admission = admission.clone();
-                            let end = end.clone();
-                            let local = LocalJob {
-                                admission,
-                                staged,
-                                submission,
-                                end,
-                                retired_at,
-                                metered_out,
-                                ..job()
-                            };
-                            let states = [
-                                JobState::Assigned,
-                                JobState::Accepted,
-                                JobState::Staging,
-                                JobState::Queued,
-                                JobState::Running,
-                            ];
-                            let observed =
-                                states
-                                    .iter()
-                                    .flat_map(|s| [open(*s), cancelling(*s), late(*s)])
-                                    .chain(states.iter().flat_map(|s| {
-                                        [in_the_tip(*s, false), in_the_tip(*s, true)]
-                                    }))
-                                    .chain([in_the_tip(JobState::Ended(EndReason::Expired), false)])
-                                    .chain([SETTLED, Observed::Elsewhere, Observed::Gone])
-                                    .chain(UNSETTLED.map(Observed::Ended));
-                            for observed in observed {
-                                for scheduler in [
-                                    Unknown,
-                                    Absent,
-                                    Pending,
-                                    Running { since: 1 },
-                                    Ended { since: Some(1) },
-                                    Ended { since: None },
-                                ] {
-                                    seen += 1;
-                                    check(&observed, &local, scheduler);
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-    assert!(seen > 10_000, "{seen}");
-}
-
-fn check(observed: &Observed, local: &LocalJob, scheduler: InScheduler) {
-    let action = step(observed, local, scheduler);
-    let context = format!("{observed:?} {local:?} {scheduler:?} -> {action:?}");
-    let is_ahead = matches!(observed, Observed::Ahead { .. });
-    let is_open = matches!(observed, Observed::Open { .. }) || is_ahead;
-    if is_ahead {
-        let undone_with_it = matches!(
-            action,
-            Action::Wait
-                | Action::Stage
-                | Action::Submit
-                | Action::MarkSubmitted
-                | Action::Update(_)
-        );
-        assert!(undone_with_it, "{context}");
-    }
-    match &action {
-        // Nothing is started that may be there already, and only what was accepted is started.
-        Action::Submit => {
-            assert!(
-                scheduler == InScheduler::Absent && local.submission != Submission::Done,
-                "{context}"
-            );
-            let accepted = !matches!(
-                observed,
-                Observed::Open { state, .. } | Observed::Ahead { state, .. }
-                    if matches!(state, JobState::Assigned | JobState::Ended(_))
-            );
-            assert!(is_open && accepted, "{context}");
-        }
-        Action::Stage => assert!(scheduler == InScheduler::Absent && is_open, "{context}"),
-        // Nothing is removed while the chain holds the job open, or while it may be running.
-        Action::Clean => {
-            assert!(
-                !matches!(observed, Observed::Ended(s) if *s != Settlement::Settled),
-                "{context}"
-            );
-            assert!(!is_open && local.retired_at.is_some(), "{context}");
-            assert!(
-                local.submission == Submission::None || !scheduler.is_alive(),
-                "{context}"
-            );
-            assert!(
-                local.submission == Submission::None || scheduler != InScheduler::Unknown,
-                "{context}"
-            );
-        }
-        // A dispute is answered while it can be, and nothing else is.
-        Action::Disclose | Action::OpenEvidence(_) => {
-            assert!(
-                matches!(observed, Observed::Ended(Settlement::Disputed { evidence_by }) if NOW.block < *evidence_by),
-                "{context}"
-            );
-        }
-        // Only what is known to be there is stopped.
-        Action::Cancel => assert!(scheduler.is_alive(), "{context}"),
-        Action::Collect(_) => {
-            assert!(
-                scheduler != InScheduler::Unknown && !scheduler.is_alive() && local.end.is_none(),
-                "{context}"
-            );
-        }
-        Action::Complete(end) => assert!(is_open && local.end.as_ref() == Some(end), "{context}"),
-        Action::Update(_) | Action::Meter { .. } => {
-            assert!(is_open && scheduler != InScheduler::Unknown, "{context}");
-        }
-        _ => {}
     }
 }

@@ -10,7 +10,9 @@ use crate::{
     context::{now_ms, Context},
     local::{LocalJob, Submission},
     policy::{on_error, Outside, StepError, Verdict},
-    reconcile::{meanwhile, needs_scheduler, reconcile, Action, InScheduler, Now, Observed},
+    reconcile::{
+        meanwhile, needs_scheduler, reconcile, Action, InScheduler, Now, Observed, OnChain,
+    },
     view::{Batch, Snapshot},
     watch::{Seen, Watch},
 };
@@ -325,10 +327,10 @@ impl Role {
             .filter(|(id, seen)| {
                 let assigned = matches!(
                     seen.observed,
-                    Observed::Open {
+                    Observed::Open(OnChain {
                         state: JobState::Assigned,
                         ..
-                    }
+                    })
                 );
                 let included = self.accepting.get(id);
                 assigned
@@ -457,7 +459,7 @@ impl Role {
                     (Action::Accept, Some(local)) if self.accepting.contains_key(&id) => {
                         meanwhile(local)
                     }
-                    (_, None) if !matches!(seen.observed, Observed::Open { .. }) => {
+                    (_, None) if !matches!(seen.observed, Observed::Open(_)) => {
                         over.push(id);
                         action
                     }

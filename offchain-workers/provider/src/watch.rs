@@ -6,7 +6,7 @@
 use crate::{
     context::Context,
     policy::{Outside, StepError},
-    reconcile::{Observed, Settlement},
+    reconcile::{Observed, OnChain, Settlement},
     view::{ChainJob, News, Snapshot},
 };
 use futures::{stream, StreamExt, TryStreamExt};
@@ -49,28 +49,18 @@ impl Seen {
     pub(crate) fn ahead(cluster: ClusterId, job: Option<&ChainJob>) -> Option<Self> {
         let seen = Self::new(cluster, job);
         let observed = match seen.observed {
-            Observed::Open {
+            Observed::Open(OnChain {
                 state: JobState::Assigned,
                 ..
-            } => return None,
-            Observed::Open {
-                state,
-                deadline,
-                cancel_requested,
-                started,
-            } => Observed::Ahead {
-                state,
-                deadline,
-                cancel_requested,
-                started,
-            },
+            }) => return None,
+            Observed::Open(job) => Observed::Ahead(job),
             // Nothing that is of use to us; what it is, finality will tell.
-            _ => Observed::Ahead {
+            _ => Observed::Ahead(OnChain {
                 state: JobState::Assigned,
                 deadline: 0,
                 cancel_requested: false,
                 started: false,
-            },
+            }),
         };
         Some(Self { observed, ..seen })
     }
@@ -89,12 +79,12 @@ pub(crate) fn observe(cluster: ClusterId, job: Option<&ChainJob>) -> Observed {
             })
         }
         Some(job) if job.assignment.cluster != cluster => Observed::Elsewhere,
-        Some(job) => Observed::Open {
+        Some(job) => Observed::Open(OnChain {
             state: job.state,
             deadline: job.deadline,
             cancel_requested: job.cancel_by.is_some(),
             started: job.started_at.is_some(),
-        },
+        }),
     }
 }
 
@@ -235,7 +225,7 @@ impl Watch {
             }
             let is_ours = context.settings.cluster(cluster).is_some();
             let concerns_us =
-                recorded.is_some() || (is_ours && matches!(seen.observed, Observed::Open { .. }));
+                recorded.is_some() || (is_ours && matches!(seen.observed, Observed::Open(_)));
             Ok::<_, StepError>((id, concerns_us.then_some(seen)))
         });
         let mut answers = asked.buffer_unordered(AT_ONCE);

@@ -271,7 +271,7 @@ async fn refresh_should_keep_what_is_recorded_when_the_chain_does_not_hold_it_op
     let mut watch = Watch::default();
     watch.refresh(&context, &block).await.unwrap();
     let observed = |id| watch.seen.get(&id).map(|seen| seen.observed);
-    assert!(matches!(observed(1), Some(Observed::Open { .. })));
+    assert!(matches!(observed(1), Some(Observed::Open(_))));
     assert_eq!(observed(2), Some(Observed::Elsewhere));
     assert_eq!(observed(3), Some(Observed::Gone));
 }

@@ -1,12 +1,9 @@
 //! Disks that are full, gone or damaged.
 
-use std::{
-    fs::{self, File},
-    io::Write,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
-};
+#[path = "../../../../tests/support/small_disk.rs"]
+mod small_disk;
+
+use std::{fs, time::Duration};
 
 use tempfile::TempDir;
 use ve_slurm::{
@@ -16,6 +13,7 @@ use ve_slurm::{
 };
 
 use crate::bed::{full_while, LocalBed};
+use small_disk::SmallDisk;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -100,47 +98,14 @@ async fn end_should_be_recorded_later_when_the_disk_is_full_at_the_end() {
     bed.assert_quiet();
 }
 
-/// A small file system of its own; unmounted at the end.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    /// `None` without the right to mount.
-    fn mount(at: &Path) -> Option<Self> {
-        fs::create_dir(at).expect("mount point");
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=2m", "none"])
-            .arg(at)
-            .output()
-            .is_ok_and(|o| o.status.success());
-        mounted.then(|| Self(at.to_owned()))
-    }
-
-    fn fill(&self) {
-        let mut file = File::create(self.0.join("filler")).expect("filler");
-        while file.write_all(&[1; 4096]).is_ok() {}
-    }
-
-    fn free(&self) {
-        fs::remove_file(self.0.join("filler")).expect("filler");
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
-    }
-}
-
 #[tokio::test]
 async fn job_should_keep_its_end_when_a_real_disk_is_full() {
     let root = TempDir::new().expect("temporary directory");
-    let Some(disk) = SmallDisk::mount(&root.path().join("disk")) else {
-        eprintln!(
-            "not run: no right to mount a file system; the other tests of this file stand for it"
-        );
+    let Some(disk) = SmallDisk::mount(&root.path().join("disk"), 2) else {
+        eprintln!("the other tests of this file stand for it");
         return;
     };
-    let bed = LocalBed::within(root, Some(disk.0.join("state")));
+    let bed = LocalBed::within(root, Some(disk.path().join("state")));
     let client = bed.local();
     let spec = bed.counted("until [ -e go ]; do sleep 0.02; done");
     client.submit(&spec).await.expect("submitted");
@@ -163,7 +128,7 @@ async fn job_should_keep_its_end_when_a_real_disk_is_full() {
         .await
         .map_err(|f| f.0);
     assert_eq!(end, Ok(EndState::Completed));
-    disk.free();
+    disk.make_room();
     assert_eq!(client.submit(&other).await, Ok(id(&other)));
     let end = wait_end(&client, &id(&other), PATIENCE)
         .await

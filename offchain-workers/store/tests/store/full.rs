@@ -1,47 +1,11 @@
 //! A disk without room, and with room again. Where no small file system can be mounted,
 //! `crash::store_should_say_so_and_stay_sound_when_there_is_no_room` stands for this.
 
+#[path = "../../../../tests/support/small_disk.rs"]
+mod small_disk;
+
 use super::*;
-use std::{
-    fs::File,
-    io::Write,
-    path::{Path, PathBuf},
-    process::Command,
-};
-
-/// A small file system of its own; unmounted at the end.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    /// `None` without the right to mount.
-    fn mount(at: &Path) -> Option<Self> {
-        std::fs::create_dir(at).unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=1m", "none"])
-            .arg(at)
-            .output()
-            .is_ok_and(|output| output.status.success());
-        if !mounted {
-            eprintln!("not run: no right to mount a file system");
-        }
-        mounted.then(|| Self(at.to_owned()))
-    }
-
-    fn fill(&self) {
-        let mut file = File::create(self.0.join("filler")).unwrap();
-        while file.write_all(&[1; 512]).is_ok() {}
-    }
-
-    fn make_room(&self) {
-        std::fs::remove_file(self.0.join("filler")).unwrap();
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
+use small_disk::SmallDisk;
 
 fn assert_full<T: std::fmt::Debug>(outcome: Result<T, Error>) {
     let error = outcome.expect_err("there is no room");
@@ -52,10 +16,10 @@ fn assert_full<T: std::fmt::Debug>(outcome: Result<T, Error>) {
 #[tokio::test]
 async fn database_should_refuse_whole_changes_when_its_disk_is_full_and_go_on_when_there_is_room() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(disk) = SmallDisk::mount(&folder.path().join("small")) else {
+    let Some(disk) = SmallDisk::mount(&folder.path().join("small"), 1) else {
         return;
     };
-    let path = disk.0.join("worker.db");
+    let path = disk.path().join("worker.db");
     let db = Database::open(&path).await.unwrap();
     let mut job = db.insert("job", "1", &row("accepted", 1)).await.unwrap();
     disk.fill();
@@ -105,10 +69,10 @@ async fn database_should_refuse_whole_changes_when_its_disk_is_full_and_go_on_wh
 #[tokio::test]
 async fn database_should_say_that_there_is_no_room_when_it_is_opened_on_a_full_disk() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(disk) = SmallDisk::mount(&folder.path().join("small")) else {
+    let Some(disk) = SmallDisk::mount(&folder.path().join("small"), 1) else {
         return;
     };
-    let path = disk.0.join("worker.db");
+    let path = disk.path().join("worker.db");
     let db = Database::open(&path).await.unwrap();
     let job = db.insert("job", "1", &row("accepted", 1)).await.unwrap();
     db.close().await;
@@ -121,7 +85,11 @@ async fn database_should_say_that_there_is_no_room_when_it_is_opened_on_a_full_d
         }
         refused => assert_full(refused.map(|_| ())),
     }
-    assert_full(Database::open(&disk.0.join("another.db")).await.map(|_| ()));
+    assert_full(
+        Database::open(&disk.path().join("another.db"))
+            .await
+            .map(|_| ()),
+    );
     disk.make_room();
     let db = Database::open(&path).await.unwrap();
     assert_eq!(db.get("job", "1").await.unwrap(), Some(job));

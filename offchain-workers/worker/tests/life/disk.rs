@@ -1,47 +1,16 @@
 //! The disk of the worker's database is full.
 
+#[path = "../../../../tests/support/small_disk.rs"]
+mod small_disk;
+
 use crate::world::{Order, World};
 use crate::LIMIT;
+use small_disk::SmallDisk;
 use std::{
     cell::Cell,
-    fs::File,
-    io::Write,
-    path::{Path, PathBuf},
-    process::Command,
     time::{Duration, Instant},
 };
 use virtengine_primitives::hpc::EndReason;
-
-/// A small file system of its own; unmounted at the end.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    /// `None` without the right to mount.
-    fn mount(at: &Path) -> Option<Self> {
-        std::fs::create_dir(at).unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=1m", "none"])
-            .arg(at)
-            .output()
-            .is_ok_and(|output| output.status.success());
-        mounted.then(|| Self(at.to_owned()))
-    }
-
-    fn fill(&self) {
-        let mut file = File::create(self.0.join("filler")).unwrap();
-        while file.write_all(&[1; 512]).is_ok() {}
-    }
-
-    fn make_room(&self) {
-        std::fs::remove_file(self.0.join("filler")).unwrap();
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
 
 #[derive(Clone, Copy)]
 enum Phase {
@@ -54,12 +23,11 @@ enum Phase {
 #[tokio::test(flavor = "multi_thread")]
 async fn worker_should_stop_going_on_and_say_so_when_its_database_has_no_room_and_lose_nothing() {
     let directory = tempfile::tempdir().unwrap();
-    let Some(disk) = SmallDisk::mount(&directory.path().join("small")) else {
-        eprintln!("skipped: a small file system cannot be mounted here");
+    let Some(disk) = SmallDisk::mount(&directory.path().join("small"), 1) else {
         return;
     };
     let world = World {
-        store: disk.0.join("worker.db"),
+        store: disk.path().join("worker.db"),
         ..World::create(directory.path())
     };
     let order = Order {
