@@ -2,18 +2,25 @@
 # The main job, end to end, on this machine: a development chain, a provider, a customer, one real computation.
 #   scripts/demo.sh          leaves the chain running and says what to try next
 #   scripts/demo.sh --once   stops everything at the end
+#   scripts/demo.sh --slurm  on a real SLURM that it starts itself, out of Debian's packages; needs root
 # VE_BIN=FOLDER: the binaries are there; nothing is set up and nothing is built.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/lib/ui.sh
 . scripts/lib/build.sh
+. scripts/lib/slurm.sh
 exec 2>&1 # what it says and what goes wrong, in order
-once=0
-case "${1:-}" in
-  --once) once=1 ;;
-  "") ;;
-  *) die "unknown argument: $1" "usage: scripts/demo.sh [--once]" ;;
-esac
+once=0 slurm=0
+for argument in "$@"; do
+  case $argument in
+    --once) once=1 ;;
+    --slurm) slurm=1 ;;
+    *) die "unknown argument: $argument" "usage: scripts/demo.sh [--slurm] [--once]" ;;
+  esac
+done
+[ $slurm = 0 ] || [ "$(id -u)" = 0 ] ||
+  die "only root can make the users that SLURM's daemons and customers' jobs run as" \
+    "build as yourself, then: sudo VE_BIN=TARGET/debug scripts/demo.sh --slurm"
 
 if [ -z "${VE_BIN:-}" ]; then
   scripts/setup.sh
@@ -26,10 +33,14 @@ export VE_BIN PATH=$VE_BIN:$PATH
 dir=${VE_DEMO_DIR:-demo}
 # Processes of this demo, or of the one that ran here before: numbers are given to others after a while.
 stop() {
-  local pid
+  local pid place
   while read -r pid; do
     if grep -qs virtengine "/proc/$pid/cmdline"; then kill "$pid" 2>/dev/null || true; fi
   done <"$dir/pids"
+  place=$(readlink "$dir/slurm") || return 0
+  VE_SLURM_HOME=$place/cluster bash scripts/slurm-cluster.sh wipe >>"$dir/slurm.log" 2>&1 || true
+  remove_pool "$place/pool"
+  rm -rf "$place" "$dir/slurm"
 }
 if [ -f "$dir/pids" ]; then
   stop
@@ -58,6 +69,31 @@ background virtengine-node --dev --base-path "$dir/chain" --rpc-port "$port" --p
   --listen-addr /ip4/127.0.0.1/tcp/$((port + 2)) --no-telemetry --no-mdns --no-hardware-benchmarks >"$dir/node.log" 2>&1
 export VE_MARKET_DIR=$full VE_URL=ws://127.0.0.1:$port VE_METRICS_PORT=$((port + 3)) VE_CLUSTER_CPUS=4
 export VE_CONFIG=$full/ve.toml VE_PASSPHRASE=market
+
+if [ $slurm = 1 ]; then
+  step "starting a SLURM cluster of one node"
+  # Not in $dir: SLURM's daemons and the jobs' users must be able to go there.
+  place=$(mktemp -d /var/tmp/virtengine-demo-XXXXXX)
+  ln -s "$place" "$dir/slurm"
+  chmod 711 "$place"
+  install -D -t "$place/bin" "$VE_BIN/virtengine-worker"
+  export SLURM_CONF=$place/cluster/etc/slurm.conf
+  # Gone with this script, whatever ends it.
+  [ $once = 0 ] || export VE_SLURM_WITH=$$
+  VE_SLURM_HOME=$place/cluster VE_SLURM_PORT=$((port + 10)) VE_SLURM_CLUSTER=demo VE_SLURM_POOL=0 VE_SLURM_NODES=1 \
+    VE_SLURM_CPUS=$VE_CLUSTER_CPUS VE_SLURM_MEM=4096 bash scripts/slurm-cluster.sh up >"$dir/slurm.log" 2>&1 ||
+    { tail "$dir/slurm.log"; die "SLURM did not start" "see $full/slurm.log"; }
+  cat >"$dir/scheduler.toml" <<TOML
+scheduler = "slurm-cli"
+slurm_conf = "$SLURM_CONF"
+[provider.clusters.pool]
+users = "ve-demo$port-"
+size = 2
+dir = "$place/pool"
+worker_program = "$place/bin/virtengine-worker"
+TOML
+fi
+
 bash scripts/lib/market.sh
 
 run() { printf '\n%s$ %s%s\n' "$bold" "$*" "$off"; "$@"; }
@@ -97,6 +133,7 @@ run ve money "$job"
 
 month=$(date -u +%Y-%m)
 run ve invoice show "$month"
+[ $slurm = 0 ] || TZ=UTC run sacct -a -X -S now-1hours -o JobName%20,User%16,State,Start,End,ElapsedRaw,AllocTRES%40
 ve invoice show "$month" -o "$dir/invoice.json"
 run ve invoice verify "$month" --line 1 --file "$dir/invoice.json"
 step "changing one digit of line 1"
@@ -120,3 +157,9 @@ The chain and the worker go on running. Try next:
 Open polkadot.js apps with the node ws://127.0.0.1:$port to see every call, event and hold.
 Stop everything:  xargs kill < $full/pids
 TEXT
+if [ $slurm = 1 ]; then
+  cat <<TEXT
+and SLURM:        VE_SLURM_HOME=$place/cluster scripts/slurm-cluster.sh wipe
+SLURM's commands: export SLURM_CONF=$SLURM_CONF
+TEXT
+fi

@@ -2,6 +2,7 @@
 # Makes a small market on a running development chain: Alice buys, Bob owns a provider with one cluster on this machine.
 # Run by demo.sh and by the tests. Needs in the environment: VE_BIN (folder of the binaries), VE_MARKET_DIR (where
 # everything goes), VE_URL (the node), VE_METRICS_PORT, VE_CLUSTER_CPUS. Writes ve.toml and worker.toml there.
+# Jobs are processes of this machine, unless a file scheduler.toml is there: what worker.toml says of another scheduler.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . scripts/lib/ui.sh
@@ -40,12 +41,18 @@ retention_s = 5
 poll_s = 2
 [[provider.clusters]]
 id = 1
+work_dir = "$dir/jobs"
+TOML
+if [ -f "$dir/scheduler.toml" ]; then
+  cat "$dir/scheduler.toml" >>"$dir/worker.toml"
+else
+  cat >>"$dir/worker.toml" <<TOML
 scheduler = "local"
 state_dir = "$dir/scheduler"
-work_dir = "$dir/jobs"
 cpus = $VE_CLUSTER_CPUS
 memory_mib = 4096
 TOML
+fi
 cat >"$dir/plan.toml" <<'TOML'
 minimum_charge = "0.0001VE"
 [per_hour]
@@ -65,6 +72,11 @@ export VE_INCLUDED=1
 step "Alice makes a key and pays the worker's fees; Bob registers an organisation, prices and a cluster"
 virtengine-worker key new --out "$dir/worker.key" --json >"$dir/worker.json"
 worker=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["account"])' "$dir/worker.json")
+if grep -q '^\[provider\.clusters\.pool\]' "$dir/worker.toml"; then
+  virtengine-worker pool --apply --worker-user root --config "$dir/worker.toml" >"$dir/pool.log" 2>&1 ||
+    { cat "$dir/pool.log" >&2; die "the pool could not be made" "see above"; }
+  note "virtengine-worker pool made the users and accounts that jobs run as: $(grep -c 'bound to account' "$dir/pool.log") members"
+fi
 (
   ve key new alice --from-uri //Alice --register
   ve send "$worker" 10VE

@@ -6,6 +6,7 @@ mod chain_gone;
 mod disk;
 mod dispute;
 mod failures;
+mod guide;
 mod killed;
 mod load;
 mod main_job;
