@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command on Debian 13 beside this system, whose SLURM is of the other generation (24.11, REST v0.0.42). As root.
 #
-#   debian13.sh COMMAND...   in the same directory; sees this checkout, /tmp, the command's own directory and the network,
+#   debian13.sh COMMAND...   in the same directory; sees this checkout, /tmp, what was built with the command and the network,
 #                            and its own users and processes. Whatever it leaves running ends with it.
 #
 # cargo runs tests there, each with its own real cluster:
@@ -52,13 +52,15 @@ make() {
   printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
   chmod 755 "$root/usr/sbin/policy-rc.d"
   sed -i 's/^UID_MIN.*/UID_MIN 20000/; s/^GID_MIN.*/GID_MIN 20000/' "$root/etc/login.defs"
-  inside bash -c '. scripts/lib/slurm.sh && slurm_install' >>"$root.log" 2>&1
+  # And what the scripts of a test market need.
+  inside bash -c '. scripts/lib/slurm.sh && slurm_install && apt_install python3' >>"$root.log" 2>&1
   touch "$root/etc/virtengine"
 }
 
 program=$checkout
 mkdir -p "$(dirname "$root")"
 (cd "$checkout" && flock 9 && make) 9>"$root.lock"
-# Where a test's own program lies, with what it was built with.
+# Where a test's own program lies, and the programs that it starts.
 case $1 in /*) [ -e "$root$1" ] || program=$(dirname "$(realpath "$1")") ;; esac
+program=${program%/deps}
 inside "$@" || exit $?

@@ -191,7 +191,10 @@ impl Run {
             let daemon = format!("slurmd-{}", node.trim());
             self.bed.cluster.daemon("kill", &daemon);
             let name = format!("NodeName={}", node.trim());
-            self.admin(&["scontrol", "update", &name, "State=DOWN", "Reason=test"]);
+            // Drained too: an answer that is still on its way from a node that is down returns it to service.
+            for state in ["State=DRAIN", "State=DOWN"] {
+                self.admin(&["scontrol", "update", &name, state, "Reason=test"]);
+            }
             if spec.requeue {
                 self.hurry(&id).await;
             }
@@ -200,6 +203,7 @@ impl Run {
             assert_eq!(states(&rows), expected);
             // What the dead daemon left behind would go on for ever.
             go(&spec);
+            self.admin(&["scontrol", "update", &name, "State=UNDRAIN"]);
             self.bed.cluster.daemon("start", &daemon);
         }
     }
