@@ -32,7 +32,7 @@ inside() {
     done
     shift
     for file in /etc/hosts /etc/resolv.conf; do
-      [ ! -e "$file" ] || [ ! -e "$root$file" ] || mount --bind "$file" "$root$file"
+      [ ! -e "$file" ] || mount --bind "$file" "$root$file"
     done
     # Not its first process: that one has to take over orphans.
     env -u TMPDIR PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
@@ -48,6 +48,9 @@ make() {
   rm -rf --one-file-system "$root"
   mkdir -p "$root"
   debootstrap --variant=minbase trixie "$root" >"$root.log" 2>&1
+  # This system's are mounted over them.
+  rm -f "$root/etc/hosts" "$root/etc/resolv.conf"
+  touch "$root/etc/hosts" "$root/etc/resolv.conf"
   # No daemon starts by itself, and no user has the number of one of this system's.
   printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
   chmod 755 "$root/usr/sbin/policy-rc.d"
