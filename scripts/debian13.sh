@@ -55,8 +55,8 @@ make() {
   printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
   chmod 755 "$root/usr/sbin/policy-rc.d"
   sed -i 's/^UID_MIN.*/UID_MIN 20000/; s/^GID_MIN.*/GID_MIN 20000/' "$root/etc/login.defs"
-  # And what the scripts of a test market need.
-  inside bash -c '. scripts/lib/slurm.sh && slurm_install && apt_install python3' >>"$root.log" 2>&1
+  # And what clients of HTTPS and the scripts of a test market need.
+  inside bash -c '. scripts/lib/slurm.sh && slurm_install && apt_install ca-certificates python3' >>"$root.log" 2>&1
   touch "$root/etc/virtengine"
 }
 
