@@ -275,18 +275,21 @@ impl Api {
         }
     }
 
-    /// Whether slurmctld is up and takes the token. Some releases answer a ping without looking at the token.
+    /// Whether slurmctld is up and takes the token. Older releases answer a ping without looking at the token; newer ones, when
+    /// it is refused, as if no slurmctld were up. Another question says which it is.
     pub async fn controller_answers(&self) -> Result<(), Trouble> {
         let path = |v: Version| v.slurm_list("ping");
         let said = self
             .ask(Method::GET, path, &[], None, |s, b| s.ping(b))
             .await?;
-        if !self.by_controller(said).await? {
-            return Err(Trouble::Said(
+        let up = self.by_controller(said).await?;
+        match self.accounting_queue().await {
+            Err(refused @ Trouble::Token(_)) => Err(refused),
+            _ if !up => Err(Trouble::Said(
                 "no slurmctld is up; start it or look into its log".into(),
-            ));
+            )),
+            asked => asked.map(|_| ()),
         }
-        self.accounting_queue().await.map(|_| ())
     }
 
     /// Hands a job over. An id may come with complaints, such as "not now".

@@ -240,6 +240,35 @@ async fn absence_should_not_be_believed_when_accounting_lags() {
 }
 
 #[tokio::test]
+async fn token_should_be_blamed_when_its_refusal_looks_like_slurmctld_being_down() {
+    let ping = include_str!("../../src/rest/shape/recorded/v42/refused-token-ping.json");
+    for (code, hint) in [
+        (1007, "the token of u was refused"),
+        (1800, "no slurmctld is up"),
+    ] {
+        let dir = TempDir::new().expect("directory");
+        let server = Server::start(move |method, path| {
+            if path.contains("ping") {
+                Answer::json(ping)
+            } else if path.contains("diag") {
+                Answer::Json(
+                    500,
+                    format!(r#"{{"errors":[{{"error_number":{code},"error":"x"}}]}}"#),
+                )
+            } else {
+                empty(method, path)
+            }
+        })
+        .await;
+        let health = client(&server.url, dir.path()).health().await;
+        assert!(
+            matches!(&health, Health::Unknown(text) if text.contains(hint)),
+            "{health:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn refusal_should_name_the_remedy_when_slurm_gives_its_number() {
     for (code, job, refused, hint) in [
         (2045, 0, true, "account"),

@@ -14,7 +14,8 @@
 //! | `VE_SLURM_DIR` | directory that the nodes share with this machine, `/tmp` |
 //! | `VE_SLURM_OOM=1` | the cluster tells an end by memory apart (cgroups) |
 //!
-//! `slurm-cluster.sh env` prints them for its clusters.
+//! `slurm-cluster.sh env` prints them for its clusters. `scripts/debian13.sh` runs all tests on a SLURM of the second
+//! generation: its header has the command.
 
 mod bed;
 mod conforms;

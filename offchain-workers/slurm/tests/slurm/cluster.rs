@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::Command};
 
 use tempfile::TempDir;
-use ve_slurm::cli::Access;
+use ve_slurm::cli::{Access, Ssh};
 
 use crate::real::{given_directory, job_user, me, shared_directory, variable, Daemons};
 
@@ -14,8 +14,30 @@ pub struct Cluster {
     pub path: String,
     pub user: String,
     pub partition: String,
+    /// How to reach it, if not on this machine.
+    ssh: Option<Ssh>,
     // Last: the daemons' state is in it.
     pub home: TempDir,
+}
+
+/// `USER@HOST:PORT`, with the files that the environment names.
+fn given_ssh(address: &str) -> Ssh {
+    let file = |name: &str| {
+        variable(name)
+            .unwrap_or_else(|| panic!("{name} is needed with VE_SLURM_SSH"))
+            .into()
+    };
+    let parts = address
+        .split_once('@')
+        .and_then(|(user, at)| Some((user, at.rsplit_once(':')?)));
+    let (user, (host, port)) = parts.expect("VE_SLURM_SSH is USER@HOST:PORT");
+    Ssh {
+        host: host.into(),
+        port: port.parse().expect("VE_SLURM_SSH ends in a port"),
+        user: user.into(),
+        key: file("VE_SLURM_SSH_KEY"),
+        known_hosts: file("VE_SLURM_KNOWN_HOSTS"),
+    }
 }
 
 impl Cluster {
@@ -29,6 +51,7 @@ impl Cluster {
                 path: variable("VE_SLURM_PATH").unwrap_or("/usr/bin:/bin".into()),
                 user: variable("VE_SLURM_USER").unwrap_or_else(me),
                 partition: variable("VE_SLURM_PARTITION").unwrap_or("main".into()),
+                ssh: variable("VE_SLURM_SSH").map(|address| given_ssh(&address)),
                 home: shared_directory(given_directory()),
             },
         }
@@ -43,6 +66,7 @@ impl Cluster {
             path: "/usr/bin:/bin".into(),
             user: job_user(),
             partition: "main".into(),
+            ssh: None,
             home,
         }
     }
@@ -61,8 +85,10 @@ impl Cluster {
     }
 
     pub fn access(&self) -> Access {
+        let login = self.ssh.as_ref().map_or_else(me, |ssh| ssh.user.clone());
         Access {
-            sudo: self.user != me(),
+            ssh: self.ssh.clone(),
+            sudo: self.user != login,
             slurm_conf: Some(self.conf.clone()),
             path: self.path.clone(),
             ..Access::here(&self.user)

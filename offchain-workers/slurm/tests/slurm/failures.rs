@@ -187,6 +187,9 @@ impl Run {
             (twice, vec![EndState::NodeFailure, EndState::Completed]),
         ] {
             let id = self.up(&spec).await;
+            // slurmctld notes up to two seconds late that a node took a job. Noted after the node was set down, that would
+            // return the dead node to service.
+            tokio::time::sleep(Duration::from_secs(4)).await;
             let node = self.admin(&["squeue", "-h", "-j", number(&id), "-o", "%N"]);
             let daemon = format!("slurmd-{}", node.trim());
             self.bed.cluster.daemon("kill", &daemon);
