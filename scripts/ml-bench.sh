@@ -26,15 +26,7 @@ scripts/setup.sh
 . scripts/lib/apt.sh
 apt_install qemu-user python3-venv
 
-# onnxruntime in a folder of its own, named after what is in it.
-venv=${XDG_CACHE_HOME:-$HOME/.cache}/virtengine/onnxruntime-$(sha256sum ml/bench/requirements.txt | cut -c1-12)
-if ! [ -e "$venv/complete" ]; then
-  step "installing onnxruntime into $venv"
-  rm -rf "$venv"
-  { python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --only-binary :all: -r ml/bench/requirements.txt; } >>"$ve_log" 2>&1 ||
-    die "onnxruntime could not be installed" "is the package index reachable? the output is in $ve_log"
-  touch "$venv/complete"
-fi
+. scripts/lib/python.sh
 
 # The public packages that the float networks are in, each with its pinned hash.
 python3 - >"$work/packages" <<'PY'

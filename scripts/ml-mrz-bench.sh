@@ -18,13 +18,10 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 workspace=(--manifest-path ml/training/Cargo.toml)
-build "building the measurement" "fetching PP-OCRv4" build --locked "${workspace[@]}"
+build "building the measurement" "reading with both" build --locked "${workspace[@]}"
 training() { "$(target_dir)/debug/ve-ml-training" mrz "$@"; }
 
-step "fetching PP-OCRv4"
-python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install --quiet --disable-pip-version-check rapidocr-onnxruntime==1.4.4 >>"$ve_log" 2>&1 ||
-  die "rapidocr-onnxruntime could not be installed" "is the package index reachable? the output is in $ve_log"
+. scripts/lib/python.sh
 cat >"$work/read.py" <<'PY'
 import pathlib, sys
 from rapidocr_onnxruntime import RapidOCR
@@ -37,14 +34,26 @@ for file in sorted(pathlib.Path(sys.argv[1]).iterdir()):
         rows = sorted(found or [], key=lambda row: sum(point[1] for point in row[0]))
         print(file.stem, *(row[1].replace("\t", " ") for row in rows), sep="\t", flush=True)
 PY
-others() { "$work/venv/bin/python" "$work/read.py" "$1" 2>>"$ve_log"; }
+others() { "$venv/bin/python" "$work/read.py" "$1" 2>>"$ve_log"; }
 
 case $1 in
   --documents)
     step "ours"
-    training documents --folder "$2"
+    training documents --folder "$2" | tee "$work/ours"
     step "PP-OCRv4"
-    others "$2" | training check
+    others "$2" | training check >"$work/theirs"
+    step "all check digits valid, side by side"
+    awk -F ': ' '
+      BEGIN { printf "%-24s %-8s %s\n", "picture", "ours", "PP-OCRv4" }
+      NF < 2 { next }
+      { valid = $2 ~ /all check digits valid/ ? "yes" : "no" }
+      NR == FNR { ours[$1] = valid; pictures++; read += valid == "yes"; next }
+      !($1 in ours) { print "only PP-OCRv4 was given " $1; exit 1 }
+      { printf "%-24s %-8s %s\n", $1, ours[$1], valid; others++; theirs += valid == "yes" }
+      END {
+        printf "%-24s %-8s %s\n", "yes, of " pictures, read + 0, theirs + 0
+        if (others != pictures) { print "PP-OCRv4 was given " others + 0 " pictures"; exit 1 }
+      }' "$work/ours" "$work/theirs" || die "the two readers were not given the same pictures" "name them .jpg, .jpeg or .png"
     ;;
   --synthetic)
     for severity in clean mild medium hard; do

@@ -43,6 +43,11 @@ CHANGES = [
     (r"\.all\(", [".any("]),
     (r"(?<![\w.\"#])\d+(?![\w\"])", [None]),
 ]
+# Changes that no test can notice, and why.
+EQUIVALENT = {
+    ".unwrap_or(101);": "without a cap the score is limited to 100 in the next statement",
+    ".min(101) as u8;": "the line before already limits it to 100: no cap may be higher, and without one it is 100",
+}
 
 
 def body(name):
@@ -162,12 +167,14 @@ def main():
     known, survivors = known[1:], survivors[1:]
     compiled = sum(f"mod {m[0]};" in root for m in known)
     report = [
-        "Changes of the scorer that its table tests do not notice (mutants.py): each is one change of one line.",
+        "Changes of the scorer that its table tests do not notice: each is one change of one line.",
+        "Found by: python3 ml/score/mutants.py SCRATCH",
         f"{len(known)} mutants, {len(known) - compiled} do not compile, {compiled - len(survivors)} are noticed, {len(survivors)} survive.",
         "",
     ]
     for _, file, line, before, after in survivors:
         report += [f"src/{file}:{line}", f"  - {before}", f"  + {after or '(left out)'}"]
+        report += [f"  equivalent: {why}" for end, why in EQUIVALENT.items() if after.endswith(end)]
     (HERE / "mutants.txt").write_text("\n".join(report) + "\n")
     print("\n".join(report))
 

@@ -25,6 +25,7 @@ mod trace;
 pub use aamva::{Date, Element, Kind, Licence, NotALicence, FIELDS};
 pub use error::Error;
 pub use picture::{Picture, Point};
+pub use read::read;
 
 /// A code that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,22 +52,6 @@ impl Reading {
         let used = (2 * self.errors + self.erasures) * 1000;
         (used / self.correction.max(1)).min(1000) as u16
     }
-}
-
-/// Reads the PDF417 code of a picture, whichever of its sides is up.
-///
-/// [`Error::NotFound`] and [`Error::Unreadable`] differ: with the latter there is a code that a better picture may show.
-pub fn read(picture: Picture) -> Result<Reading, Error> {
-    let codewords = read::read(picture)?;
-    Ok(Reading {
-        content: compaction::bytes(&codewords.data)?,
-        rows: codewords.rows,
-        columns: codewords.columns,
-        errors: codewords.errors,
-        erasures: codewords.erasures,
-        correction: codewords.correction,
-        corners: codewords.corners,
-    })
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! From lines across a code to its codewords.
 
 use crate::{
+    compaction,
     error::Error,
     locate::{sides, Side},
-    picture::{Picture, Point, View, ONE},
+    picture::{Picture, View, ONE},
     reed_solomon,
     symbols::{Symbol, Symbols},
     trace::{trace, Trace},
+    Reading,
 };
 
 /// Lines across a code, at most.
@@ -14,28 +16,11 @@ const LINES: i32 = 600;
 /// Codewords of a code, at most.
 const CODEWORDS: usize = 928;
 
-/// Codewords of data, and how the code was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Codewords {
-    /// The data, without length descriptor and correction.
-    pub data: Vec<u16>,
-    /// Rows.
-    pub rows: usize,
-    /// Columns of data.
-    pub columns: usize,
-    /// Codewords that were read wrongly.
-    pub errors: usize,
-    /// Codewords that were not read.
-    pub erasures: usize,
-    /// Codewords of correction.
-    pub correction: usize,
-    /// Upper left, upper right, lower right, lower left corner in the picture, as the code stands upright.
-    pub corners: [Point; 4],
-}
-
-/// Reads the code of a picture, whichever of its sides is up. With several codes the first that can be read is taken,
+/// Reads the PDF417 code of a picture, whichever of its sides is up. With several codes the first that can be read is taken,
 /// in the order of the turns and of how much of their sides was seen.
-pub fn read(picture: Picture) -> Result<Codewords, Error> {
+///
+/// [`Error::NotFound`] and [`Error::Unreadable`] differ: with the latter there is a code that a better picture may show.
+pub fn read(picture: Picture) -> Result<Reading, Error> {
     let symbols = Symbols::new();
     let mut found = false;
     for turns in 0..4 {
@@ -44,8 +29,8 @@ pub fn read(picture: Picture) -> Result<Codewords, Error> {
         for left in &lefts {
             for right in rights.iter().filter(|right| belong(left, right)) {
                 found = true;
-                if let Some(codewords) = read_between(&view, &symbols, left, right) {
-                    return Ok(codewords);
+                if let Some(reading) = read_between(&view, &symbols, left, right) {
+                    return reading;
                 }
             }
         }
@@ -69,7 +54,13 @@ fn belong(left: &Side, right: &Side) -> bool {
         && right.module <= 2 * left.module
 }
 
-fn read_between(view: &View, symbols: &Symbols, left: &Side, right: &Side) -> Option<Codewords> {
+/// Nothing when the codewords are not those of a code; an error when they are, and their content is none.
+fn read_between(
+    view: &View,
+    symbols: &Symbols,
+    left: &Side,
+    right: &Side,
+) -> Option<Result<Reading, Error>> {
     // The patterns may be damaged at their ends, so the lines begin a little above and end a little below.
     let ends = |s: &Side| {
         let more = (s.bottom - s.top) / 16 + 2 * ONE;
@@ -99,8 +90,9 @@ fn read_between(view: &View, symbols: &Symbols, left: &Side, right: &Side) -> Op
         return None;
     }
     let corner = |side: &Side, y: i32| view.in_picture(side.point(y));
-    Some(Codewords {
-        data: codewords[1..len].to_vec(),
+    let content = compaction::bytes(&codewords[1..len]);
+    Some(content.map(|content| Reading {
+        content,
         rows: shape.rows,
         columns: shape.columns,
         errors: correction.errors,
@@ -112,7 +104,7 @@ fn read_between(view: &View, symbols: &Symbols, left: &Side, right: &Side) -> Op
             corner(right, right.bottom),
             corner(left, left.bottom),
         ],
-    })
+    }))
 }
 
 /// What the row indicators say.

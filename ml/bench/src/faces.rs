@@ -63,17 +63,7 @@ pub fn print(models: &Models, options: &Options) -> Result<()> {
         .source
         .as_ref()
         .context("the model comes from a public file")?;
-    let start = || {
-        options.onnx.start(
-            &[],
-            source,
-            shape,
-            Settings {
-                threads: 1,
-                optimised: true,
-            },
-        )
-    };
+    let start = || options.onnx.start(&[], source, shape, Settings::default());
     let pixels: Vec<_> = faces.iter().map(|face| face.pixels.as_slice()).collect();
     let measured = measure(&net, how, &mut start()?, &pixels)?;
 

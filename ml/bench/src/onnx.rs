@@ -33,6 +33,16 @@ pub struct Settings {
     pub optimised: bool,
 }
 
+impl Default for Settings {
+    /// At its best on one thread, as the engine is compared.
+    fn default() -> Self {
+        Self {
+            threads: 1,
+            optimised: true,
+        }
+    }
+}
+
 /// A float network that waits for pictures.
 pub struct Session {
     child: Child,

@@ -177,28 +177,21 @@ pub fn print(models: &Models, programs: &Programs) -> Result<()> {
         .for_each(&mut found);
     }
     let native: [(&str, Vec<&OsStr>, Settings); 3] = [
-        (
-            "onnxruntime native, 1 thread",
-            vec![],
-            Settings {
-                threads: 1,
-                optimised: true,
-            },
-        ),
+        ("onnxruntime native, 1 thread", vec![], Settings::default()),
         (
             "onnxruntime native, 2 threads",
             vec![],
             Settings {
                 threads: 2,
-                optimised: true,
+                ..Settings::default()
             },
         ),
         (
             "onnxruntime native, graph as it is",
             vec![],
             Settings {
-                threads: 1,
                 optimised: false,
+                ..Settings::default()
             },
         ),
     ];
@@ -211,16 +204,12 @@ pub fn print(models: &Models, programs: &Programs) -> Result<()> {
             "-cpu".as_ref(),
             processor.as_ref(),
         ];
-        let how = Settings {
-            threads: 1,
-            optimised: true,
-        };
         found(onnx(
             programs,
             models,
             &format!("onnxruntime, qemu {processor}, 1 thread"),
             &under,
-            how,
+            Settings::default(),
         )?);
     }
     summary(&float, &names, None);

@@ -37,15 +37,7 @@ pub fn print(models: &Models, onnx: &Onnx) -> Result<()> {
             };
             let net = model.net()?;
             let shape = input(&net)?;
-            let mut session = onnx.start(
-                &[],
-                source,
-                shape,
-                Settings {
-                    threads: 1,
-                    optimised: true,
-                },
-            )?;
+            let mut session = onnx.start(&[], source, shape, Settings::default())?;
             let pictures: Vec<_> = (2..10).map(|number| picture(number, shape)).collect();
             let pictures: Vec<_> = pictures.iter().map(Vec::as_slice).collect();
             show(

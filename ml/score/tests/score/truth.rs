@@ -235,6 +235,36 @@ fn barcode_should_stand_for_the_zone_when_there_is_none() {
 }
 
 #[test]
+fn document_should_be_found_when_any_part_of_it_was() {
+    let nothing = [
+        (Slot::DocumentFound, 0),
+        (Slot::PortraitFaces, 0),
+        (Slot::MrzFormat, 0),
+    ];
+    assert!(found(&nothing).1.contains(&Reason::DocumentNotFound));
+    for part in [
+        &[(Slot::DocumentFound, 1)][..],
+        &[(Slot::PortraitFaces, 1)],
+        &[(Slot::MrzFormat, 1)],
+        &[(Slot::BarcodeFound, 2), (Slot::BarcodeLicence, 1)],
+    ] {
+        let reasons = found(&[&nothing, part].concat()).1;
+        assert!(!reasons.contains(&Reason::DocumentNotFound), "{part:?}");
+    }
+}
+
+#[test]
+fn capture_should_say_nothing_about_the_request_when_one_signature_is_missing() {
+    for (signature, reason) in [
+        (Slot::CaptureClient, Reason::CaptureClientUnproven),
+        (Slot::CaptureUser, Reason::CaptureUserUnproven),
+    ] {
+        let reasons = found(&[(signature, 0), (Slot::CaptureSalt, 0)]).1;
+        assert_eq!(reasons, [reason]);
+    }
+}
+
+#[test]
 fn score_should_stay_in_the_lowest_band_when_there_is_no_document() {
     let empty = Features::absent();
     assert_eq!(assess(&weights(), &empty, Scopes::default()).score, 0);
