@@ -1,7 +1,7 @@
 //! What `ve-ml-training mrz` does.
 
 use super::{
-    measure::{grey, measure, passport},
+    measure::{grey, measure, passport, FIRST},
     network::network,
     scene::Fonts,
     train::{cells, Training},
@@ -61,6 +61,9 @@ pub enum Mrz {
         /// Pictures of each severity.
         #[arg(long, default_value_t = 200)]
         pictures: u64,
+        /// Seed of the pictures.
+        #[arg(long, default_value_t = FIRST)]
+        seed: u64,
         /// Only this severity.
         #[arg(long)]
         severity: Option<String>,
@@ -113,9 +116,10 @@ pub fn run(command: &Mrz) -> Result<()> {
         Mrz::Measure {
             artefact,
             pictures,
+            seed,
             severity,
             verbose,
-        } => measure_all(artefact, *pictures, severity.as_deref(), *verbose),
+        } => measure_all(artefact, *pictures, *seed, severity.as_deref(), *verbose),
         Mrz::Documents {
             artefact,
             folder,
@@ -152,7 +156,13 @@ fn calibrate(checkpoint: &Path, out: &Path) -> Result<()> {
     Ok(())
 }
 
-fn measure_all(artefact: &Path, pictures: u64, only: Option<&str>, verbose: bool) -> Result<()> {
+fn measure_all(
+    artefact: &Path,
+    pictures: u64,
+    seed: u64,
+    only: Option<&str>,
+    verbose: bool,
+) -> Result<()> {
     let artefact = read(artefact)?;
     let reader = Reader::new(&artefact)?;
     let fonts = Fonts::new()?;
@@ -161,15 +171,22 @@ fn measure_all(artefact: &Path, pictures: u64, only: Option<&str>, verbose: bool
         if only.is_some_and(|o| o != name) {
             continue;
         }
-        let m = measure(&reader, name, pictures, &fonts, |number, lines, reading| {
-            let read = reading.map(|r| (r.outcome.lines().to_string(), r.lead));
-            if verbose && read.as_ref().map(|(l, _)| l) != Some(&lines.to_string()) {
-                println!(
-                    "{name} {number}\n{lines}{}",
-                    read.map_or("nothing\n".into(), |(l, lead)| format!("{l}lead {lead}\n"))
-                );
-            }
-        })?;
+        let m = measure(
+            &reader,
+            name,
+            seed,
+            pictures,
+            &fonts,
+            |number, lines, reading| {
+                let read = reading.map(|r| (r.outcome.lines().to_string(), r.lead));
+                if verbose && read.as_ref().map(|(l, _)| l) != Some(&lines.to_string()) {
+                    println!(
+                        "{name} {number}\n{lines}{}",
+                        read.map_or("nothing\n".into(), |(l, lead)| format!("{l}lead {lead}\n"))
+                    );
+                }
+            },
+        )?;
         println!(
             "{name:<8}  {:>8}  {:>5}  {:>5}  {:>14}  {:>8}  {:>7}  {:>13}",
             m.pictures, m.exact, m.valid, m.wrong, m.repaired, m.missed, m.symbols
@@ -216,7 +233,7 @@ fn write_pictures(severity: &str, pictures: u64, out: &Path) -> Result<()> {
     let fonts = Fonts::new()?;
     fs::create_dir_all(out)?;
     for number in 0..pictures {
-        let (lines, scene) = passport(severity, number, &fonts)?;
+        let (lines, scene) = passport(severity, FIRST, number, &fonts)?;
         png(
             &scene.picture,
             &out.join(format!("{severity}-{number:04}.png")),

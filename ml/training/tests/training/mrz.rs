@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 use std::{fs, path::Path};
 use ve_ml_mrz::Reader;
 use ve_ml_training::mrz::{
-    measure::{measure, passport},
+    measure::{measure, passport, FIRST},
     scene::Fonts,
 };
 
@@ -37,7 +37,7 @@ fn pictures_should_be_the_same_ones_when_made_again() {
     let fonts = Fonts::new().unwrap();
     let mut made = String::new();
     for severity in ["clean", "hard"] {
-        let (lines, scene) = passport(severity, 0, &fonts).unwrap();
+        let (lines, scene) = passport(severity, FIRST, 0, &fonts).unwrap();
         let picture = scene.picture;
         made += &format!(
             "{severity} {}x{} {}\n{lines}",
@@ -54,6 +54,7 @@ fn passports_should_be_read_exactly_when_they_are_clean() {
     let artefact =
         fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/mrz.veml")).unwrap();
     let reader = Reader::new(&artefact).unwrap();
-    let m = measure(&reader, "clean", FEW, &Fonts::new().unwrap(), |_, _, _| {}).unwrap();
+    let fonts = Fonts::new().unwrap();
+    let m = measure(&reader, "clean", FIRST, FEW, &fonts, |_, _, _| {}).unwrap();
     assert_eq!((m.exact, m.wrong, m.missed), (FEW as usize, 0, 0), "{m:?}");
 }
