@@ -47,6 +47,15 @@ pub struct LogCursor {
     pub until: Option<u64>,
 }
 
+/// Room on disk for a job: its inputs, and the most that its outputs may be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Room {
+    /// Account of the customer.
+    pub customer: [u8; 32],
+    /// In bytes.
+    pub bytes: u64,
+}
+
 /// The worker's record of one job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LocalJob {
@@ -60,6 +69,9 @@ pub struct LocalJob {
     /// The unix user that it runs as, where the cluster has a pool of them.
     #[serde(default)]
     pub identity: Option<String>,
+    /// Room on disk that is kept for it until its record goes.
+    #[serde(default)]
+    pub room: Option<Room>,
     /// Inputs lie checked and opened in the work directory.
     #[serde(default)]
     pub staged: bool,
@@ -109,6 +121,7 @@ impl LocalJob {
             cluster,
             admission: None,
             identity: None,
+            room: None,
             staged: false,
             missing_since: None,
             submission: Submission::None,

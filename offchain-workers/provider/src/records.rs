@@ -28,6 +28,7 @@ type Cache = BTreeMap<AgreementId, Kept>;
 pub struct Records {
     database: Database,
     cache: Arc<Mutex<Cache>>,
+    admissions: Arc<tokio::sync::Mutex<()>>,
 }
 
 fn id_of(agreement: AgreementId) -> String {
@@ -51,6 +52,7 @@ impl Records {
         Ok(Self {
             database,
             cache: Arc::new(Mutex::new(cache)),
+            admissions: Arc::default(),
         })
     }
 
@@ -84,6 +86,23 @@ impl Records {
         look: impl FnOnce(Option<&LocalJob>) -> T,
     ) -> T {
         look(self.cache().get(&agreement).map(|kept| &kept.job))
+    }
+
+    /// Held from a look at the room that is left until what takes it is recorded, so that two jobs do not both take the
+    /// last of it.
+    pub(crate) async fn admission(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.admissions.lock().await
+    }
+
+    /// Bytes that are kept on a cluster for the jobs of a customer, but for one.
+    pub(crate) fn room_of(&self, cluster: ClusterId, customer: &[u8; 32], but: AgreementId) -> u64 {
+        self.cache()
+            .values()
+            .map(|kept| &kept.job)
+            .filter(|job| job.cluster == cluster && job.agreement != but)
+            .filter_map(|job| job.room.as_ref())
+            .filter(|room| room.customer == *customer)
+            .fold(0, |sum, room| sum.saturating_add(room.bytes))
     }
 
     /// The record of a job.

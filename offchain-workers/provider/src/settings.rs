@@ -50,6 +50,8 @@ pub struct Settings {
     pub parallel: usize,
     /// How long steps under way may take to end when the worker is told to stop.
     pub drain: Duration,
+    /// Most bytes that the inputs and outputs of one customer's jobs may take on one cluster; `None`: no limit.
+    pub customer_quota: Option<u64>,
     /// The `PATH` that a job sees.
     pub job_path: String,
 }

@@ -195,6 +195,7 @@ async fn context(directory: &std::path::Path) -> Context {
             input_grace: Duration::from_secs(1),
             parallel: 1,
             drain: Duration::from_secs(1),
+            customer_quota: None,
             job_path: String::new(),
         },
         metrics: Metrics::register(&prometheus::Registry::new()).unwrap(),

@@ -38,6 +38,7 @@ pub fn settings(config: &Config, provider: &Provider) -> Result<Settings> {
         input_grace: provider.input_grace,
         parallel: provider.parallel,
         drain: provider.drain,
+        customer_quota: provider.customer_quota,
         job_path: provider.job_path.clone(),
     })
 }

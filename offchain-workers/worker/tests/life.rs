@@ -223,6 +223,30 @@ async fn job_should_be_declined_when_its_parameters_are_outside_the_schema() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn job_should_be_declined_when_its_customer_has_no_room_left_and_run_when_there_is_again() {
+    let (_directory, mut world) = world();
+    // An input of 23,000 bytes and outputs of at most 100,000: one job fits.
+    world.customer_quota = Some(200_000);
+    for id in [1, 2] {
+        world.order(id, &Order::default()).await;
+    }
+    let ended = |state: &chain::State, id| state.jobs[&id].ended_at.is_some();
+    world
+        .run_until(LIMIT, |state| ended(state, 1) && ended(state, 2))
+        .await;
+    let of = |call| [1, 2].map(|id| world.done(id, call)).iter().sum::<usize>();
+    assert_eq!((of("accept"), of("decline")), (1, 1));
+    // Removed after the retention, it takes no room.
+    let homes = [1, 2].map(|id| world.home(id));
+    world
+        .run_until(LIMIT, move |_| homes.iter().all(|home| !home.exists()))
+        .await;
+    world.order(3, &Order::default()).await;
+    world.run_until(LIMIT, |state| ended(state, 3)).await;
+    assert_eq!(world.end(3).unwrap().reason, EndReason::Completed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn job_should_be_ended_when_its_customer_registers_a_key_that_nothing_can_be_sealed_to() {
     let (_directory, world) = world();
     world.chain.change(|state| {

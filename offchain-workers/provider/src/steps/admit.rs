@@ -4,7 +4,7 @@ use crate::{
     context::Step,
     identities::LeaseError,
     library::{Prepared, Unusable},
-    local::{Admission, LocalJob},
+    local::{Admission, LocalJob, Room},
     policy::{Outside, StepError},
 };
 use ve_envelope::{open, Binding};
@@ -26,18 +26,24 @@ enum Payload {
 impl Step<'_> {
     /// Checks everything that can be checked before the acceptance, and records the answer.
     pub(crate) async fn admit(&self, local: &mut LocalJob) -> Result<(), StepError> {
-        let answer = match self.check_room().await? {
+        let prepared = match self.check_room().await? {
             Some(reason) => Err(reason),
             None => match self.read_payload().await? {
-                Payload::Ready(_) => self.lease(local).await?,
+                Payload::Ready(prepared) => Ok(prepared),
                 Payload::Refused(reason, _) => Err(reason),
                 // It may still be on its way; if it never comes, the acceptance time runs out and costs nothing.
                 Payload::Missing => return Err(missing()),
             },
         };
+        let _alone = self.context.records.admission().await;
+        let answer = match prepared.and_then(|prepared| self.keep_room(local, &prepared)) {
+            Ok(()) => self.lease(local).await?,
+            Err(reason) => Err(reason),
+        };
         local.admission = Some(match answer {
             Ok(()) => Admission::Accept,
             Err(reason) => {
+                local.room = None;
                 // Why may quote the payload, which is the customer's.
                 tracing::info!(job = self.id, ?reason, "declined");
                 Admission::Decline(reason)
@@ -48,6 +54,29 @@ impl Step<'_> {
             self.context.passed("identity-leased");
         }
         self.context.passed("admitted");
+        Ok(())
+    }
+
+    /// Keeps room for the job's files out of what its customer may take on this cluster.
+    fn keep_room(&self, local: &mut LocalJob, prepared: &Prepared) -> Result<(), DeclineReason> {
+        let context = self.context;
+        let customer: [u8; 32] = *self.job.customer.as_ref();
+        let inputs = prepared.inputs.iter().map(|input| input.plain_length);
+        let bytes = inputs.fold(prepared.outputs.max_bytes, u64::saturating_add);
+        let taken = context.records.room_of(self.cluster.id, &customer, self.id);
+        if let Some(quota) = context.settings.customer_quota {
+            if taken.saturating_add(bytes) > quota {
+                tracing::info!(
+                    job = self.id,
+                    bytes,
+                    taken,
+                    quota,
+                    "the customer's jobs would take more disk than provider.customer_quota_mib"
+                );
+                return Err(DeclineReason::NoCapacity);
+            }
+        }
+        local.room = Some(Room { customer, bytes });
         Ok(())
     }
 

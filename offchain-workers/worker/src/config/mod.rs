@@ -113,6 +113,7 @@ struct RawProvider {
     input_grace_s: Option<u64>,
     drain_s: Option<u64>,
     parallel: Option<Spanned<usize>>,
+    customer_quota_mib: Option<u64>,
     job_path: Option<String>,
 }
 
@@ -173,6 +174,8 @@ pub struct Provider {
     pub drain: Duration,
     /// Most steps at once.
     pub parallel: usize,
+    /// Most bytes that one customer's jobs may take on one cluster.
+    pub customer_quota: Option<u64>,
     /// `PATH` of jobs.
     pub job_path: String,
 }
@@ -385,6 +388,9 @@ fn provider(check: &Checker<'_>, raw: RawProvider) -> Result<Provider, ConfigErr
         input_grace: Duration::from_secs(raw.input_grace_s.unwrap_or(60)),
         drain: Duration::from_secs(raw.drain_s.unwrap_or(30)),
         parallel: raw.parallel.map_or(16, Spanned::into_inner),
+        customer_quota: raw
+            .customer_quota_mib
+            .map(|mib| mib.saturating_mul(1 << 20)),
         job_path: raw
             .job_path
             .unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()),

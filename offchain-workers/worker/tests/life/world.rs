@@ -30,6 +30,8 @@ pub struct World {
     pub chain: FileChain,
     /// The worker's database.
     pub store: PathBuf,
+    /// Most bytes of one customer's jobs.
+    pub customer_quota: Option<u64>,
     /// What `/healthz` would say.
     pub health: Health,
 }
@@ -77,6 +79,7 @@ impl World {
             root: root.to_owned(),
             chain: FileChain(root.to_owned()),
             store: root.join("worker.db"),
+            customer_quota: None,
             health: Health::default(),
         }
     }
@@ -317,6 +320,7 @@ impl World {
             input_grace: Duration::from_millis(800),
             parallel: 8,
             drain: Duration::from_secs(5),
+            customer_quota: self.customer_quota,
             job_path: "/usr/bin:/bin".into(),
         };
         let context = Context {

@@ -31,9 +31,9 @@ const CLUSTER: ClusterId = 1;
 const VE: Balance = 1_000_000_000_000;
 /// Jobs bought in one transaction.
 const BATCH: usize = 40;
-/// Such transactions on their way at once.
-const AT_ONCE: usize = 4;
-/// How long the worker may take to have all open jobs in its scheduler, beside a part for each.
+/// Jobs that may wait for the worker to take them: what it does not accept in time expires.
+const WAITING: usize = 400;
+/// How long the worker may take for the next job.
 const FILL: Duration = Duration::from_secs(120);
 /// Open jobs that may have come to their time limit before the last one was bought.
 const ENDED_MEANWHILE: usize = 40;
@@ -377,26 +377,7 @@ pub async fn fill(bench: &Bench, open: u32, made: &mut Vec<u64>) -> Result<u32> 
     made.push(first);
     let like = request(bench, first).await?;
     let mut told = Instant::now();
-    let mut bought = JoinSet::new();
-    let mut ordered = made.len();
-    while ordered < open as usize || !bought.is_empty() {
-        if ordered < open as usize && bought.len() < AT_ONCE {
-            let count = BATCH.min(open as usize - ordered);
-            let request = renewed(bench, &like, 10_000, 50_000).await?;
-            bought.spawn(buy(bench.alice.clone(), request, count));
-            ordered += count;
-        } else if let Some(new) = bought.join_next().await {
-            made.extend(new??);
-        }
-        if told.elapsed() >= Duration::from_secs(10) {
-            told = Instant::now();
-            bench
-                .progress
-                .note(&format!("{} of {open} are bought", made.len()));
-        }
-    }
-    let patience = FILL + Duration::from_millis(100) * open;
-    let end = Instant::now() + patience;
+    let mut moved = (0, Instant::now());
     loop {
         let jobs = bench.chain.at_best().await?.all_open_jobs(CLUSTER).await?;
         let taken = jobs
@@ -405,22 +386,36 @@ pub async fn fill(bench: &Bench, open: u32, made: &mut Vec<u64>) -> Result<u32> 
             .count();
         // Some of the first may have come to their time limit meanwhile.
         let all_seen = jobs.len() + ENDED_MEANWHILE >= made.len();
-        if (taken == jobs.len() && all_seen) || Instant::now() >= end {
-            ensure!(
-                taken == jobs.len() && all_seen,
-                "only {taken} of {} jobs came into the scheduler in {patience:?}: try a smaller --open",
-                jobs.len()
-            );
+        let missing = (open as usize).saturating_sub(made.len());
+        if missing == 0 && taken == jobs.len() && all_seen {
             return Ok(u32::try_from(taken)?);
         }
+        if taken != moved.0 {
+            moved = (taken, Instant::now());
+        }
+        ensure!(
+            moved.1.elapsed() < FILL,
+            "{taken} of {} jobs are in the scheduler, and for {FILL:?} no other came: see the worker's log",
+            made.len()
+        );
         if told.elapsed() >= Duration::from_secs(10) {
             told = Instant::now();
             bench
                 .progress
-                .note(&format!("{taken} of {} are in the scheduler", made.len()));
+                .note(&format!("{taken} of {open} are in the scheduler"));
+        }
+        // No more than a provider can accept before they expire.
+        let more = missing.min(WAITING.saturating_sub(made.len().saturating_sub(taken)));
+        let mut bought = JoinSet::new();
+        for from in (0..more).step_by(BATCH) {
+            let request = renewed(bench, &like, 10_000, 50_000).await?;
+            bought.spawn(buy(bench.alice.clone(), request, BATCH.min(more - from)));
+        }
+        while let Some(new) = bought.join_next().await {
+            made.extend(new??);
         }
         // Reading ten thousand jobs is work for the node as well.
-        tokio::time::sleep(Duration::from_millis(500 + u64::from(open) / 2)).await;
+        tokio::time::sleep(Duration::from_millis(500 + u64::from(open) / 10)).await;
     }
 }
 
