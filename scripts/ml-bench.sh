@@ -61,7 +61,7 @@ step "known answers in every executor; emulation takes minutes"
 
 step "what a run costs as WebAssembly (limits: 32 MiB for an allocation, 48 MiB of memory)"
 awk 'BEGIN { printf "%-12s %-8s %12s %24s %12s\n", "executor", "network", "median", "largest allocation", "memory" }
-  /(^| )cost / { sub(/.*cost /, ""); printf "%-12s %-8s %9d ms %20.1f MiB %8.1f MiB\n", $1, $2, $4, $6 / 1048576, $8 / 1048576 }' "$work/guest"
+  /(^| )cost / { sub(/.*cost /, ""); printf "%-12s %-8s %9.2f ms %20.1f MiB %8.1f MiB\n", $1, $2, $4, $6 / 1048576, $8 / 1048576 }' "$work/guest"
 
 step "time beside onnxruntime"
 "$bench" times "${float[@]}"

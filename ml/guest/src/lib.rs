@@ -1,4 +1,4 @@
-//! The inference engine as a WebAssembly module: plain kernels, no SIMD. Two forms of it:
+//! The inference engine as a WebAssembly module: plain kernels, no SIMD. Two forms of it, the second with the scorer:
 //!
 //! * by itself, with an allocator that works like the node's, for any WebAssembly engine;
 //! * with the feature `runtime`, with the node's allocator and entry points like a runtime's, for the node's executor.

@@ -10,6 +10,7 @@ use core::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 use ve_ml_engine::{Execution, Net};
+use ve_ml_score::{assess, features::SLOTS, Features, Scopes, Weights};
 
 extern crate alloc;
 
@@ -49,21 +50,53 @@ unsafe impl GlobalAlloc for Host {
 /// largest allocation (four bytes), then the activations, all outputs in a row.
 #[unsafe(no_mangle)]
 extern "C" fn run(input: *const u8, len: usize) -> u64 {
+    respond(input, len, activations)
+}
+
+/// Scores evidence. Input: the scorer's weights, 64 features, the bits of the web scopes; numbers of two bytes, little-endian.
+/// Output: bytes of the largest allocation (four bytes), the score, the points of every line, and of every limit the code of
+/// its reason and the most that it allows.
+#[unsafe(no_mangle)]
+extern "C" fn score(input: *const u8, len: usize) -> u64 {
+    respond(input, len, assessment)
+}
+
+fn respond(input: *const u8, len: usize, answer: fn(&[u8]) -> Option<Vec<u8>>) -> u64 {
     // SAFETY: the executor passes what it allocated for this call.
     let input = unsafe { core::slice::from_raw_parts(input, len) };
     let Some(answer) = answer(input) else {
         unreachable()
     };
-    let mut output = Vec::with_capacity(4 + 2 * answer.len());
+    let mut output = Vec::with_capacity(4 + answer.len());
     output.extend((HOST.0.load(Relaxed) as u32).to_le_bytes());
-    output.extend(answer.iter().flat_map(|a| a.to_le_bytes()));
+    output.extend(answer);
     let output = Box::leak(output.into_boxed_slice());
     (output.len() as u64) << 32 | output.as_ptr() as u64
 }
 
-fn answer(input: &[u8]) -> Option<Vec<i16>> {
+fn activations(input: &[u8]) -> Option<Vec<u8>> {
     let (len, input) = input.split_first_chunk()?;
     let (artefact, pixels) = input.split_at_checked(u32::from_le_bytes(*len) as usize)?;
     let net = Net::parse(artefact).ok()?;
-    Some(net.run(pixels, Execution::default()).ok()?.concat())
+    let activations = net.run(pixels, Execution::default()).ok()?.concat();
+    Some(activations.iter().flat_map(|a| a.to_le_bytes()).collect())
+}
+
+fn assessment(input: &[u8]) -> Option<Vec<u8>> {
+    let (input, scopes) = input.split_last_chunk()?;
+    let (weights, features) = input.split_last_chunk::<{ 2 * SLOTS }>()?;
+    let mut values = [0; SLOTS];
+    for (value, bytes) in values.iter_mut().zip(features.as_chunks().0) {
+        *value = i16::from_le_bytes(*bytes);
+    }
+    let assessment = assess(
+        &Weights::parse(weights).ok()?,
+        &Features::from_values(values).ok()?,
+        Scopes::from_bits(u16::from_le_bytes(*scopes))?,
+    );
+    let points = assessment.lines.iter().map(|line| line.points);
+    let limits = assessment.caps.iter();
+    let limits = limits.flat_map(|cap| [cap.reason.code(), cap.most]);
+    let score = core::iter::once(assessment.score);
+    Some(score.chain(points).chain(limits).collect())
 }
