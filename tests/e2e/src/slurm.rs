@@ -162,5 +162,13 @@ impl Drop for Slurm {
         if let Err(error) = self.cluster(&["wipe"]) {
             eprintln!("the SLURM cluster of this test could not be removed: {error:#}");
         }
+        let removed = Command::new("bash")
+            .args(["-c", ". scripts/lib/slurm.sh && remove_pool \"$1\"", "bash"])
+            .arg(&self.pool)
+            .current_dir(repository())
+            .status();
+        if !removed.is_ok_and(|status| status.success()) {
+            eprintln!("the members of this test's pool could not be removed");
+        }
     }
 }
