@@ -73,7 +73,7 @@ export VE_CONFIG=$full/ve.toml VE_PASSPHRASE=market
 if [ $slurm = 1 ]; then
   step "starting a SLURM cluster of one node"
   # Not in $dir: SLURM's daemons and the jobs' users must be able to go there.
-  place=$(mktemp -d /var/tmp/virtengine-demo-XXXXXX)
+  place=$(mktemp -dt virtengine-demo-XXXXXX)
   ln -s "$place" "$dir/slurm"
   chmod 711 "$place"
   install -D -t "$place/bin" "$VE_BIN/virtengine-worker"

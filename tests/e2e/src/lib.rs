@@ -1,11 +1,11 @@
 //! Real processes for end-to-end tests: nodes, workers and the `ve` client, each in a directory of its own that is
 //! removed when the test passes and kept (its path printed) when it fails.
 
-use anyhow::{ensure, Result};
+use anyhow::{ensure, Context, Result};
 use std::{
     net::TcpListener,
     path::{Path, PathBuf},
-    process::Output,
+    process::{Command, Output},
     sync::atomic::{AtomicU16, Ordering},
     time::{Duration, Instant},
 };
@@ -56,6 +56,20 @@ pub fn repository() -> PathBuf {
         .nth(2)
         .expect("tests/e2e is two levels deep")
         .into()
+}
+
+/// Runs a script of the repository with the binaries of this build and returns what it printed.
+pub fn run_script(words: &[&str], environment: &[(&str, &str)]) -> Result<String> {
+    let ve = binary("ve");
+    let bin = ve.parent().context("a binary lies in a folder")?;
+    let output = Command::new("bash")
+        .args(words)
+        .current_dir(repository())
+        .env("VE_BIN", bin)
+        .envs(environment.iter().copied())
+        .output()?;
+    ensure!(output.status.success(), "{}", described(&output));
+    Ok(String::from_utf8(output.stdout)?)
 }
 
 /// A loopback port that is free now, and that no other test of this process is given.

@@ -1,22 +1,8 @@
 //! Scripts that people start on a real SLURM: the provider's guide, command by command, and the demo.
 
-use anyhow::{ensure, Context, Result};
+use anyhow::{ensure, Result};
 use std::{path::Path, process::Command};
-use virtengine_e2e::{binary, described, free_ports, repository, TestDir};
-
-/// Runs a script of the repository with the binaries of this build and returns what it printed.
-fn script(words: &[&str], environment: &[(&str, &str)]) -> Result<String> {
-    let ve = binary("ve");
-    let bin = ve.parent().context("a binary lies in a folder")?;
-    let output = Command::new("bash")
-        .args(words)
-        .current_dir(repository())
-        .env("VE_BIN", bin)
-        .envs(environment.iter().copied())
-        .output()?;
-    ensure!(output.status.success(), "{}", described(&output));
-    Ok(String::from_utf8(output.stdout)?)
-}
+use virtengine_e2e::{free_ports, run_script, TestDir};
 
 /// Whether the machine has users whose names begin so.
 fn has_users(prefix: &str) -> Result<bool> {
@@ -29,7 +15,7 @@ fn has_users(prefix: &str) -> Result<bool> {
 fn the_providers_guide_should_lead_to_a_paid_job_when_every_command_is_run_as_written() -> Result<()>
 {
     let port = free_ports(24).to_string();
-    let shown = script(&["docs/run-guide.sh"], &[("GUIDE_PORT", &port)])?;
+    let shown = run_script(&["docs/run-guide.sh"], &[("GUIDE_PORT", &port)])?;
     ensure!(
         shown.contains("from an existing SLURM to the first paid job: "),
         "{shown}"
@@ -46,7 +32,7 @@ fn the_demo_should_leave_nothing_behind_when_it_has_run_once_on_slurm() -> Resul
 
 fn on_slurm(dir: &Path) -> Result<()> {
     let port = free_ports(24).to_string();
-    let shown = script(
+    let shown = run_script(
         &["scripts/demo.sh", "--slurm", "--once"],
         &[
             ("VE_DEMO_PORT", &port),

@@ -1,7 +1,7 @@
 //! The networks and the scorer in the node's own executor, with the settings that a node starts with.
 
 use crate::{
-    build, models, now,
+    build, check_cost, models, now,
     pinned::{artefact, digest, pinned},
 };
 use sc_executor::{
@@ -76,22 +76,13 @@ fn in_the_node(act: impl FnOnce(&mut dyn FnMut(&'static str, &[u8]) -> Call)) {
     });
 }
 
-/// Prints what the calls cost and holds them to the runtime's bounds of memory.
-fn print_cost(name: &str, mut calls: Vec<Call>) {
+fn check_costs(name: &str, mut calls: Vec<Call>) {
     // The first call compiles the guest, as a node compiles a new runtime.
     calls.sort_by_key(|call| call.time);
     let largest = calls.iter().map(|c| c.largest).max().unwrap_or(0);
     let memory = calls.iter().map(|c| c.memory).max().unwrap_or(0);
     let middle = calls[calls.len() / 2].time;
-    println!(
-        "cost sc-executor {name} milliseconds {:.2} largest {largest} memory {memory}",
-        middle.as_secs_f64() * 1000.0
-    );
-    assert!(
-        largest <= 32 << 20,
-        "{name}: an allocation of {largest} bytes"
-    );
-    assert!(memory <= 48 << 20, "{name}: {memory} bytes of memory");
+    check_cost("sc-executor", name, middle, largest, memory);
 }
 
 #[test]
@@ -113,7 +104,7 @@ fn networks_should_give_the_known_answers_when_run_in_the_nodes_executor() {
                 assert_eq!(found, *expected, "{model} {number}");
                 calls.push(call);
             }
-            print_cost(&model, calls);
+            check_costs(&model, calls);
         }
     });
 }
@@ -140,6 +131,6 @@ fn scorer_should_answer_as_here_when_run_in_the_nodes_executor() {
             assert_eq!(call.answer, expected, "sample {number}");
             calls.push(call);
         }
-        print_cost("score", calls);
+        check_costs("score", calls);
     });
 }

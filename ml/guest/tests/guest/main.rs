@@ -27,3 +27,16 @@ fn models() -> Vec<String> {
     models.dedup();
     models
 }
+
+/// Prints what a run costs, and holds it to what the runtime's allocator allows and what the referee may use in all.
+fn check_cost(executor: &str, name: &str, time: Duration, largest: u32, memory: u32) {
+    println!(
+        "cost {executor} {name} milliseconds {:.2} largest {largest} memory {memory}",
+        time.as_secs_f64() * 1000.0
+    );
+    assert!(
+        largest <= 32 << 20,
+        "{name}: an allocation of {largest} bytes"
+    );
+    assert!(memory <= 48 << 20, "{name}: {memory} bytes of memory");
+}

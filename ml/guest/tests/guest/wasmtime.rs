@@ -1,7 +1,7 @@
 //! The engine as WebAssembly, in the node's WebAssembly engine with the node's settings for a runtime.
 
 use crate::{
-    build, models, now,
+    build, check_cost, models, now,
     pinned::{artefact, digest, pinned},
 };
 use std::time::Duration;
@@ -120,16 +120,7 @@ fn networks_should_give_the_known_answers_when_run_as_webassembly() {
             println!("answer wasmtime {model} {number} {found}");
             assert_eq!(found, *expected, "{model} {number}");
         }
-        // What the runtime's allocator allows, and what the referee may use in all.
         let (largest, memory) = (guest.largest_allocation(), guest.memory());
-        println!(
-            "cost wasmtime {model} milliseconds {} largest {largest} memory {memory}",
-            guest.time().as_millis()
-        );
-        assert!(
-            largest <= 32 << 20,
-            "{model}: an allocation of {largest} bytes"
-        );
-        assert!(memory <= 48 << 20, "{model}: {memory} bytes of memory");
+        check_cost("wasmtime", &model, guest.time(), largest, memory as u32);
     }
 }

@@ -63,8 +63,8 @@ impl Step<'_> {
         let customer: [u8; 32] = *self.job.customer.as_ref();
         let inputs = prepared.inputs.iter().map(|input| input.plain_length);
         let bytes = inputs.fold(prepared.outputs.max_bytes, u64::saturating_add);
-        let taken = context.records.room_of(self.cluster.id, &customer, self.id);
         if let Some(quota) = context.settings.customer_quota {
+            let taken = context.records.room_of(self.cluster.id, &customer, self.id);
             if taken.saturating_add(bytes) > quota {
                 tracing::info!(
                     job = self.id,
