@@ -86,7 +86,7 @@ impl Slurm {
         };
         let text = format!(
             "{before}[[provider.clusters]]\nid = 1\nscheduler = \"{scheduler}\"\nwork_dir = \"{}\"\nslurm_conf = \"{}\"\n\
-             [provider.clusters.pool]\nusers = \"{}\"\nsize = {MEMBERS}\ndir = \"{}\"\njobs_each = 50\n\
+             [provider.clusters.pool]\nusers = \"{}\"\nsize = {MEMBERS}\ndir = \"{}\"\njobs_each = 2000\n\
              worker_program = \"{}\"\n{rest}",
             market.path("worker-jobs").display(),
             self.conf().display(),
@@ -134,6 +134,23 @@ impl Slurm {
             described(&output)
         );
         Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// The pool's first member: as whom the jobs of the market's first customer run.
+    pub fn member(&self) -> String {
+        format!("{}000", self.users)
+    }
+
+    /// Runs a line of shell as that member.
+    pub fn as_member(&self, line: &str) -> Result<()> {
+        let output = Command::new("sudo")
+            .args(["-n", "-u", &self.member(), "env"])
+            .arg(format!("SLURM_CONF={}", self.conf().display()))
+            .args(["sh", "-c", line])
+            .current_dir("/")
+            .output()?;
+        ensure!(output.status.success(), "{line}: {}", described(&output));
+        Ok(())
     }
 
     /// What accounting says of all attempts of a job of that handle, one in a line: fields as `sacct --format` names them.

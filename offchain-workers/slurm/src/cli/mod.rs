@@ -26,7 +26,8 @@ use crate::{
     scheduler::{ForgetError, QueryError, Scheduler, SubmitError},
     slurm::{
         judge::{self, Answers},
-        Identity, Record, Request, Row, SlurmJobId,
+        words::{phase, Phase},
+        Identity, Record, Request, Row, SlurmJobId, TaskSet,
     },
     types::{Attempt, Health, Lookup, SchedulerJobId, Status, SubmitSpec},
 };
@@ -445,10 +446,11 @@ impl SlurmCli {
             return Vec::new();
         }
         let numbers: Vec<u32> = jobs.iter().map(|job| job.job).collect();
-        let records = match self.records(format!("--jobs={}", list(&numbers))).await {
+        let mut records = match self.records(format!("--jobs={}", list(&numbers))).await {
             Ok(records) => records,
             Err(reason) => return unknown(&reason),
         };
+        self.count_restarts(&mut records).await;
         let settled: Vec<Option<Status>> = jobs
             .iter()
             .map(|job| judge::status_by_records(job, &records))
@@ -478,6 +480,31 @@ impl SlurmCli {
                 }
             })
             .collect()
+    }
+
+    /// Fills in how often running jobs were started before. Asked after their records, so that a job that was not started
+    /// again by now had not been then.
+    async fn count_restarts(&self, records: &mut [Record]) {
+        let runs = |record: &&mut Record| {
+            record.tasks == TaskSet::Plain && phase(&record.words) == Phase::Active
+        };
+        let running: Vec<u32> = records.iter_mut().filter(runs).map(|r| r.job).collect();
+        if running.is_empty() {
+            return;
+        }
+        let mut words = strings(&["squeue", "--noheader", "--all", "--states=all"]);
+        words.push(format!("--jobs={}", list(&running)));
+        words.push(format!("--Format={}", parse::RESTARTS_FORMAT));
+        // Without an answer accounting is asked for the attempts.
+        let answer = self.ask(words).await;
+        match answer.and_then(|text| parse::restarts(&text)) {
+            Ok(restarts) => {
+                for record in records.iter_mut().filter(runs) {
+                    record.restarts = restarts.get(&record.job).copied();
+                }
+            }
+            Err(reason) => tracing::debug!(reason, "how often jobs were started is not known"),
+        }
     }
 
     async fn accounting(&self, jobs: &[u32]) -> Result<(bool, Vec<Row>), String> {

@@ -4,7 +4,10 @@
 //! a word that nobody can guess, the first and the last field of every line are SLURM's own, and nothing that an
 //! owner writes can pass for a line.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, Hasher, RandomState},
+};
 
 use crate::slurm::{tres, Record, Row, TaskSet};
 
@@ -69,9 +72,23 @@ pub(super) fn records(text: &str, separator: &str) -> Result<Vec<Record>, String
             words: vec![state.clone()],
             submitted: time("SUBMIT_TIME", submitted)?.ok_or("SUBMIT_TIME is empty".to_owned())?,
             started: time("START_TIME", started)?,
+            restarts: None,
         });
     }
     Ok(all)
+}
+
+/// `squeue --Format`: what no owner can write, so that blanks separate it.
+pub(super) const RESTARTS_FORMAT: &str = "JobID:16,RestartCnt:16";
+
+/// How often jobs were started again, by job.
+pub(super) fn restarts(text: &str) -> Result<HashMap<u32, u32>, String> {
+    let line = |line: &str| {
+        let mut words = line.split_whitespace();
+        let mut next = |field| number(field, words.next().unwrap_or_default());
+        Ok((next("JOBID")?, next("RESTART_COUNT")?))
+    };
+    text.lines().map(line).collect()
 }
 
 /// slurmdbd's rows. Those of jobs that we cannot have made (several components) are left out.

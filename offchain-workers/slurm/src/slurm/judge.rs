@@ -36,7 +36,10 @@ pub fn status(id: &SlurmJobId, answers: &Answers<'_>) -> Status {
     match look(id, answers) {
         Err(error) => unclear(error),
         Ok(Look::Waiting) => Status::Queued,
-        Ok(Look::Running { since }) => Status::Running { since },
+        Ok(Look::Running { since }) => Status::Running {
+            since,
+            first: false,
+        },
         Ok(Look::Over(attempts)) => match overall(&attempts) {
             Some(state) => Status::Ended(state),
             None => Status::Unknown(LATE.to_owned()),
@@ -58,7 +61,8 @@ pub fn status_by_records(id: &SlurmJobId, records: &[Record]) -> Option<Status> 
         Phase::Waiting => Some(Status::Queued),
         Phase::Active | Phase::Suspended => {
             let since = one.started?.saturating_mul(1000);
-            Some(Status::Running { since })
+            let first = one.restarts == Some(0);
+            Some(Status::Running { since, first })
         }
         Phase::Over | Phase::Unclear(_) => None,
     }

@@ -25,6 +25,7 @@ fn record(word: &str) -> Record {
         words: vec![word.to_owned()],
         submitted: 100,
         started: Some(110),
+        restarts: None,
     }
 }
 
@@ -152,11 +153,21 @@ fn job_of_the_same_number_should_not_be_billed_when_ids_began_again() {
 #[test]
 fn job_should_be_queued_or_running_when_slurmctld_says_so() {
     assert_eq!(said(&[record("PENDING")], &[], false), Status::Queued);
-    let since = |since| Status::Running { since };
+    let since = |since| Status::Running {
+        since,
+        first: false,
+    };
     assert_eq!(said(&[record("RUNNING")], &[], false), since(110_000));
     assert_eq!(said(&[record("COMPLETING")], &[], false), since(110_000));
     assert_eq!(said(&[record("SUSPENDED")], &[], false), since(110_000));
     assert!(is_unknown(&said(&[record("SLEEPWALKING")], &[], true)));
+    for (restarts, first) in [(0, true), (1, false)] {
+        let mut counted = record("RUNNING");
+        counted.restarts = Some(restarts);
+        let since = 110_000;
+        let status = status_by_records(&id(), &[counted]);
+        assert_eq!(status, Some(Status::Running { since, first }));
+    }
     // Requeued: the first attempt is over, the second waits.
     let mut again = record("PENDING");
     again.submitted = 200;

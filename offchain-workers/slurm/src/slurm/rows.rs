@@ -20,6 +20,8 @@ pub struct Record {
     pub submitted: u64,
     /// When the present attempt was started. For a waiting job SLURM gives its guess here: not to be relied on.
     pub started: Option<u64>,
+    /// How many attempts there were before the present one, if that was asked for.
+    pub restarts: Option<u32>,
 }
 
 /// One attempt as slurmdbd knows it.

@@ -27,6 +27,7 @@ struct Job {
     user_name: String,
     submit_time: u64,
     start_time: Option<u64>,
+    restart_cnt: Option<u32>,
     /// As `wait(2)` gives it.
     exit_code: Option<u32>,
 }
@@ -224,6 +225,7 @@ fn live(job: Job) -> Result<Live, String> {
             words: vec![job.job_state],
             submitted: job.submit_time,
             started: job.start_time.filter(|at| *at > 0),
+            restarts: job.restart_cnt,
         },
         raw: job.job_id,
         user: job.user_name,

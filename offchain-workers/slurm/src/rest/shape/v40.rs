@@ -64,6 +64,8 @@ struct Job {
     #[serde(default)]
     start_time: Number,
     #[serde(default)]
+    restart_cnt: Number,
+    #[serde(default)]
     exit_code: ExitCode,
 }
 
@@ -322,6 +324,7 @@ fn live(job: Job) -> Result<Live, String> {
             words: job.job_state,
             submitted: job.submit_time.time()?,
             started: job.start_time.0.filter(|at| *at > 0),
+            restarts: job.restart_cnt.narrow(),
         },
         user: job.user_name,
     })
