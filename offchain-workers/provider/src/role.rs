@@ -127,7 +127,13 @@ impl Role {
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
             let begun = Instant::now();
-            let pause = match self.round().await {
+            // A round decides nothing before it has seen everything, and what it began goes on by itself: it need not end.
+            let round = tokio::select! {
+                biased;
+                _ = stop.changed() => break,
+                round = self.round() => round,
+            };
+            let pause = match round {
                 Ok(()) => {
                     self.failed_rounds = 0;
                     match &self.unwritable {

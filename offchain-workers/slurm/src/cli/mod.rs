@@ -16,7 +16,7 @@ use std::{
     io,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -27,7 +27,7 @@ use crate::{
     slurm::{
         judge::{self, Answers},
         words::{phase, Phase},
-        Identity, Record, Request, Row, SlurmJobId, TaskSet,
+        Diagnosis, Identity, Record, Request, Row, SlurmJobId, TaskSet,
     },
     types::{Attempt, Health, Lookup, SchedulerJobId, Status, SubmitSpec},
 };
@@ -42,9 +42,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// For how long it counts that slurmctld had nothing to tell slurmdbd: less than half of the shortest `MinJobAge` that this
 /// works with, 30 s.
 const DRAINED_FOR: Duration = Duration::from_secs(10);
-/// Most by which the cluster's clock may differ from this machine's, in seconds. The chain refuses usage that lies further
-/// ahead.
-const MAX_SKEW_S: u64 = 30;
 /// What makes times unix seconds, and lists of array tasks whole.
 const PLAIN: [(&str, &str); 3] = [
     ("TZ", "UTC"),
@@ -131,7 +128,7 @@ impl SlurmCli {
         parse::rows(&out, &separator).map_err(|e| format!("sacct: {e}"))
     }
 
-    async fn diagnosis(&self) -> Result<parse::Diagnosis, String> {
+    async fn diagnosis(&self) -> Result<Diagnosis, String> {
         let out = self.ask(strings(&["sdiag"])).await?;
         parse::diagnosis(&out).ok_or_else(|| "sdiag: its answer is not understood".to_owned())
     }
@@ -265,16 +262,7 @@ impl Scheduler for SlurmCli {
                     "slurmdbd knows no cluster; add it with `sacctmgr add cluster`".to_owned(),
                 );
             }
-            let theirs = self.diagnosis().await?.now;
-            let ours = SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |d| d.as_secs());
-            match theirs.abs_diff(ours) {
-                skew if skew > MAX_SKEW_S => Err(format!(
-                    "the cluster's clock differs from this machine's by {skew} s; set both by NTP"
-                )),
-                _ => Ok(()),
-            }
+            self.diagnosis().await?.clock_agrees()
         };
         match look.await {
             Ok(()) => Health::Ok,

@@ -16,7 +16,11 @@ use ve_slurm::{
     EndState, Health, Scheduler, SlurmCli, SlurmCliConfig, SubmitError,
 };
 
-use crate::{bed::CliBed, cluster::Cluster, real::me, truth};
+use crate::{
+    bed::CliBed,
+    cluster::Cluster,
+    real::{me, truth},
+};
 
 struct Sshd {
     process: Child,
@@ -94,7 +98,7 @@ impl Sshd {
                 key: self.directory.join("client"),
                 known_hosts: self.directory.join(known_hosts),
             }),
-            ..cluster.access()
+            ..cluster.access(&cluster.user)
         }
     }
 }
@@ -130,5 +134,5 @@ pub async fn works_over_ssh(bed: &CliBed) {
     let end = wait_end(&cli, &id, bed.patience()).await.expect("ends");
     assert_eq!(end, EndState::Failed { exit_code: 4 });
     let rows = final_rows(&cli, &id).await.expect("rows");
-    truth::assert_equal(&bed.cluster, &id, &rows);
+    truth::assert_equal(bed.cluster.daemons(), &id, &rows);
 }
