@@ -6,17 +6,17 @@ use ve_ml_engine::Execution;
 use ve_ml_mrz::{
     image::Grey,
     text::{Check, Date, Document, Format, Outcome},
-    Reader, Reading,
+    Reader, Reading, NAT,
 };
 use ve_ml_pipeline::{
     features::check, stages::Stage, Findings, Picture, Point, Reason, Slot, UNIT,
 };
 
 /// Mean lead of the best answer over the second from which a reading with a wrong check digit is a document's fault; below,
-/// the picture's. In units of the network's answers.
-const LEGIBLE: i32 = 1 << 11;
+/// the picture's.
+const LEGIBLE: i32 = 5 * NAT;
 /// Mean lead that counts as full confidence; less is a part of it.
-const FULL: i64 = 1 << 13;
+const FULL: i64 = 8 * NAT as i64;
 /// Values of [`Slot::DocumentKind`].
 const PASSPORT: i16 = 1;
 const IDENTITY_CARD: i16 = 2;
