@@ -40,6 +40,8 @@ impl<B: OwnBed> Run<B> {
     async fn suspension(&self) {
         let spec = self.job(WAIT);
         let id = self.up(&spec).await;
+        // slurmctld tells accounting of a start every 5 s. A job that is suspended before is never suspended there (24.11).
+        tokio::time::sleep(Duration::from_secs(7)).await;
         self.admin(&["scontrol", "suspend", number(&id)]);
         self.word(&id, &["SUSPENDED"]).await;
         let status = self.client.status(&id).await;
