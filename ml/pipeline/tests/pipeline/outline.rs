@@ -88,7 +88,8 @@ fn nothing_should_be_found_when_there_is_no_document() {
         }
         let mut random = Random::new(i);
         let (width, height) = (80 + random.below(800), 80 + random.below(600));
-        let coarse = 1 + random.below(20) as i64;
+        // Of larger blocks a few make a rectangle.
+        let coarse = 1 + random.below(1 + width.min(height) / 40) as i64;
         let noise: Vec<u8> = (0..4096).map(|_| random.below(256) as u8).collect();
         let picture = grey(width as usize, height as usize, |x, y| {
             // Blocks of noise, in rows that are shifted, so that no lines come about.
