@@ -43,8 +43,8 @@ struct Options {
     /// Jobs bought for a real SLURM
     #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(10..=1_900))]
     slurm_jobs: u32,
-    /// Folder for the plots of queue and latency
-    #[arg(long, default_value = ".")]
+    /// Folder for the plots of queue and latency; made if missing
+    #[arg(long, default_value = "bench")]
     plots: PathBuf,
     /// Megabytes (MiB) sealed
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1024))]
@@ -148,7 +148,7 @@ async fn main() -> Result<()> {
         }
     }
     if wants(Part::Slurm) {
-        for by in [By::Rest] {
+        for by in [By::Commands, By::Rest] {
             report.add(
                 slurm::rows(progress, by, &options).await,
                 &format!("jobs/s into SLURM ({by:?})"),

@@ -7,7 +7,7 @@ use crate::{
     Bench, Options, Progress,
 };
 use anyhow::{ensure, Context, Result};
-use std::time::Instant;
+use std::{fs, time::Instant};
 use virtengine_e2e::{
     eventually,
     slurm::{By, Slurm},
@@ -50,6 +50,7 @@ pub async fn rows(progress: Progress, by: By, options: &Options) -> Result<Vec<R
     emptied(&slurm).await?;
     filled?;
     let ours = f64::from(jobs) / seconds?;
+    fs::create_dir_all(&options.plots)?;
     series.draw(&plot, &format!("{jobs} jobs into SLURM, {by:?}"))?;
     progress.note(&format!(
         "{ours:.1} jobs/s; {} s in all; drawn in {}",
