@@ -91,8 +91,10 @@ impl Looks {
         news: bool,
     ) -> Option<Instant> {
         let (mut next, at) = (None, Instant::now());
-        for (client, question) in questions(context, jobs, now) {
-            let turn = self.turns.entry(client.clone()).or_insert(Turn {
+        let poll = context.settings.poll;
+        let turns = &mut self.turns;
+        let questions = questions(context, jobs, now, |client| {
+            let turn = turns.entry(client.clone()).or_insert(Turn {
                 under_way: false,
                 begun: at,
                 rested: at,
@@ -100,17 +102,20 @@ impl Looks {
             });
             turn.wanted |= news;
             if turn.under_way {
-                continue;
+                return false;
             }
             let due = match turn.wanted {
                 true => turn.rested,
-                false => turn.rested.max(turn.begun + context.settings.poll),
+                false => turn.rested.max(turn.begun + poll),
             };
             if due > at {
                 next = Some(next.map_or(due, |next: Instant| next.min(due)));
-                continue;
+                return false;
             }
             (turn.under_way, turn.begun, turn.wanted) = (true, at, false);
+            true
+        });
+        for (client, question) in questions {
             let named = question.named.iter().map(|(id, ..)| *id);
             let unnamed = question.unnamed.iter().map(|(id, ..)| *id);
             self.expected.extend(named.chain(unnamed));
@@ -161,15 +166,16 @@ impl Looks {
     }
 }
 
-/// What each client is to be asked, of these jobs.
+/// What each client is to be asked, of these jobs. `is_due` is asked once for each client that has any.
 fn questions(
     context: &Context,
     jobs: impl Iterator<Item = (AgreementId, Seen)>,
     now: Moment,
-) -> BTreeMap<Client, Question> {
+    mut is_due: impl FnMut(&Client) -> bool,
+) -> impl Iterator<Item = (Client, Question)> {
     let retention = context.settings.intervals.retention;
     let most = context.settings.parallel.saturating_mul(4);
-    let mut questions = BTreeMap::<Client, Question>::new();
+    let mut questions = BTreeMap::<Client, Option<Question>>::new();
     for (id, seen) in jobs {
         context.records.with(id, |local| {
             let Some(local) = local.filter(|l| needs_scheduler(&seen.observed, Some(l))) else {
@@ -181,7 +187,10 @@ fn questions(
                 return;
             }
             let client = (seen.cluster, local.identity.clone());
-            let question = questions.entry(client).or_default();
+            let question = questions
+                .entry(client)
+                .or_insert_with_key(|client| is_due(client).then(Question::default));
+            let Some(question) = question else { return };
             match &local.scheduler_job {
                 Some(name) if local.submission == Submission::Done => {
                     question.named.push((id, seen, name.clone()));
@@ -194,7 +203,8 @@ fn questions(
             }
         });
     }
-    questions
+    let due = |(client, question): (Client, Option<Question>)| Some((client, question?));
+    questions.into_iter().filter_map(due)
 }
 
 impl Question {

@@ -192,19 +192,8 @@ impl Role {
             }
         };
         let soonest = self.failing.values().map(|(_, at)| *at).min();
-        let retry = async {
-            match soonest {
-                Some(at) => tokio::time::sleep_until(at.max(Instant::now() + GATHER).into()).await,
-                None => std::future::pending().await,
-            }
-        };
-        let next_look = self.next_look;
-        let turn = async {
-            match next_look {
-                Some(at) => tokio::time::sleep_until(at.into()).await,
-                None => std::future::pending().await,
-            }
-        };
+        let retry = until(soonest.map(|at| at.max(Instant::now() + GATHER)));
+        let turn = until(self.next_look);
         self.news = true;
         let ended = tokio::select! {
             Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => Some(done),
@@ -520,6 +509,14 @@ impl Role {
                 results,
             }
         });
+    }
+}
+
+/// Sleeps until a moment; for ever without one.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -47,8 +47,8 @@ pub(crate) fn now() -> i64 {
 pub struct Database {
     pool: SqlitePool,
     path: PathBuf,
-    /// Single changes go through it. The writer's own handle has none.
-    writer: Option<Writer>,
+    /// Single changes go through it.
+    writer: Writer,
     _lock: Option<Arc<File>>,
 }
 
@@ -82,13 +82,7 @@ impl Database {
             .after_release(|connection, _| Box::pin(is_usable(connection)))
             .connect_with(options)
             .await?;
-        Self::prepare(Self {
-            pool,
-            path: path.into(),
-            writer: None,
-            _lock: Some(Arc::new(lock)),
-        })
-        .await
+        Self::prepare(pool, path.into(), Some(lock)).await
     }
 
     /// A database in memory, gone with its last clone: for tests.
@@ -101,13 +95,7 @@ impl Database {
         let pool = options
             .connect_with(Self::options().in_memory(true))
             .await?;
-        Self::prepare(Self {
-            pool,
-            path: "(memory)".into(),
-            writer: None,
-            _lock: None,
-        })
-        .await
+        Self::prepare(pool, "(memory)".into(), None).await
     }
 
     fn options() -> SqliteConnectOptions {
@@ -118,22 +106,19 @@ impl Database {
             .busy_timeout(WRITE_TIMEOUT)
     }
 
-    async fn prepare(mut self) -> Result<Self, Error> {
-        let wrong = |reason: String| Error::Migration {
-            path: self.path.display().to_string(),
-            reason,
-        };
-        match migrations().run(&self.pool).await {
-            Ok(()) => {
-                // Without the lock: the file is free as soon as nobody can want a change any more.
-                self.writer = Some(Writer::start(Self {
-                    _lock: None,
-                    ..self.clone()
-                }));
-                Ok(self)
-            }
+    async fn prepare(pool: SqlitePool, path: PathBuf, lock: Option<File>) -> Result<Self, Error> {
+        match migrations().run(&pool).await {
+            Ok(()) => Ok(Self {
+                writer: Writer::start(pool.clone()),
+                pool,
+                path,
+                _lock: lock.map(Arc::new),
+            }),
             Err(sqlx::migrate::MigrateError::Execute(error)) => Err(error.into()),
-            Err(other) => Err(wrong(other.to_string())),
+            Err(other) => Err(Error::Migration {
+                path: path.display().to_string(),
+                reason: other.to_string(),
+            }),
         }
     }
 
@@ -160,10 +145,7 @@ impl Database {
     ///
     /// Only one change is open at a time; a second one waits up to 30 s.
     pub async fn begin(&self) -> Result<Transaction, Error> {
-        // IMMEDIATE: a deferred transaction that reads first would fail instead of waiting when it comes to write.
-        Ok(Transaction {
-            inner: self.pool.begin_with("BEGIN IMMEDIATE").await?,
-        })
+        Transaction::begin(&self.pool).await
     }
 
     /// Writes what is pending to the main file and closes it. Not needed for safety, only for a tidy folder.
@@ -171,9 +153,8 @@ impl Database {
         self.pool.close().await;
     }
 
-    pub(crate) fn writer(&self) -> Result<&Writer, Error> {
-        let closed = || Error::from(sqlx::Error::PoolClosed);
-        self.writer.as_ref().ok_or_else(closed)
+    pub(crate) fn writer(&self) -> &Writer {
+        &self.writer
     }
 
     pub(crate) async fn reader(&self) -> Result<sqlx::pool::PoolConnection<Sqlite>, Error> {
@@ -187,6 +168,13 @@ pub struct Transaction {
 }
 
 impl Transaction {
+    pub(crate) async fn begin(pool: &SqlitePool) -> Result<Self, Error> {
+        // IMMEDIATE: a deferred transaction that reads first would fail instead of waiting when it comes to write.
+        Ok(Self {
+            inner: pool.begin_with("BEGIN IMMEDIATE").await?,
+        })
+    }
+
     /// Makes the change lasting: it is on the disk when this returns.
     pub async fn commit(self) -> Result<(), Error> {
         Ok(self.inner.commit().await?)

@@ -272,7 +272,7 @@ impl Database {
         id: &str,
         value: &T,
     ) -> Result<Record<T>, Error> {
-        let stamp = self.writer()?.write(insertion(kind, id, value)?).await?;
+        let stamp = self.writer().write(insertion(kind, id, value)?).await?;
         Ok(inserted(id, value, stamp))
     }
 
@@ -301,13 +301,13 @@ impl Database {
         kind: &str,
         record: &mut Record<T>,
     ) -> Result<(), Error> {
-        record.stamp(self.writer()?.write(update_of(kind, record)?).await?);
+        record.stamp(self.writer().write(update_of(kind, record)?).await?);
         Ok(())
     }
 
     /// [`Transaction::remove`], committed.
     pub async fn remove(&self, kind: &str, id: &str, version: u64) -> Result<(), Error> {
-        let done = self.writer()?.write(removal(kind, id, version)).await;
+        let done = self.writer().write(removal(kind, id, version)).await;
         done.map(drop)
     }
 }

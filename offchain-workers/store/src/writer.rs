@@ -6,8 +6,9 @@
 use crate::{
     database::now,
     records::{apply, Change, Stamp},
-    Database, Error, Transaction,
+    Error, Transaction,
 };
+use sqlx::SqlitePool;
 use tokio::sync::{mpsc, oneshot};
 
 /// Most changes in one commit.
@@ -23,13 +24,13 @@ struct Wanted {
 pub(crate) struct Writer(mpsc::UnboundedSender<Wanted>);
 
 impl Writer {
-    /// Changes `database`, which has no writer of its own.
-    pub(crate) fn start(database: Database) -> Self {
+    /// Changes the database of these connections.
+    pub(crate) fn start(pool: SqlitePool) -> Self {
         let (hand_in, mut handed_in) = mpsc::unbounded_channel::<Wanted>();
         tokio::spawn(async move {
             let mut wanted = Vec::new();
             while handed_in.recv_many(&mut wanted, TOGETHER).await > 0 {
-                write(&database, std::mem::take(&mut wanted)).await;
+                write(&pool, std::mem::take(&mut wanted)).await;
             }
         });
         Self(hand_in)
@@ -47,10 +48,10 @@ impl Writer {
 }
 
 /// All in one transaction; one by one if that fails, so that each is told what is wrong with itself.
-async fn write(database: &Database, wanted: Vec<Wanted>) {
+async fn write(pool: &SqlitePool, wanted: Vec<Wanted>) {
     if let [_, _, ..] = wanted.as_slice() {
         let changes = wanted.iter().map(|wanted| &wanted.change);
-        if let Ok(outcomes) = together(database, changes).await {
+        if let Ok(outcomes) = together(pool, changes).await {
             for (wanted, outcome) in wanted.into_iter().zip(outcomes) {
                 // Whoever does not wait any more finds it done.
                 let _ = wanted.answer.send(outcome);
@@ -59,19 +60,19 @@ async fn write(database: &Database, wanted: Vec<Wanted>) {
         }
     }
     for Wanted { change, answer } in wanted {
-        let _ = answer.send(alone(database, &change).await);
+        let _ = answer.send(alone(pool, &change).await);
     }
 }
 
 /// The outcome of each: done, or a conflict, which changes nothing. `Err`: nothing of all of it was done.
 async fn together(
-    database: &Database,
+    pool: &SqlitePool,
     changes: impl Iterator<Item = &Change>,
 ) -> Result<Vec<Result<Stamp, Error>>, Error> {
-    let mut transaction = database.begin().await?;
+    let mut transaction = Transaction::begin(pool).await?;
     let mut outcomes = Vec::new();
     for change in changes {
-        outcomes.push(match change_in(&mut transaction, change).await {
+        outcomes.push(match apply(transaction.connection(), change, now()).await {
             Err(error) if !matches!(error, Error::Conflict { .. }) => return Err(error),
             outcome => outcome,
         });
@@ -80,13 +81,9 @@ async fn together(
     Ok(outcomes)
 }
 
-async fn alone(database: &Database, change: &Change) -> Result<Stamp, Error> {
-    let mut transaction = database.begin().await?;
-    let stamp = change_in(&mut transaction, change).await?;
+async fn alone(pool: &SqlitePool, change: &Change) -> Result<Stamp, Error> {
+    let mut transaction = Transaction::begin(pool).await?;
+    let stamp = apply(transaction.connection(), change, now()).await?;
     transaction.commit().await?;
     Ok(stamp)
-}
-
-async fn change_in(transaction: &mut Transaction, change: &Change) -> Result<Stamp, Error> {
-    apply(transaction.connection(), change, now()).await
 }

@@ -13,9 +13,10 @@ mod refusal;
 mod runner;
 
 use std::{
+    collections::HashMap,
     io,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -69,6 +70,8 @@ pub struct SlurmCli {
     intents: Intents,
     /// When slurmctld last had nothing to tell slurmdbd.
     empty_at: Arc<Mutex<Option<Instant>>>,
+    /// Of jobs that are not forgotten: start of an attempt, and how many there were before it.
+    restarts: Arc<Mutex<HashMap<u32, (u64, u32)>>>,
 }
 
 impl SlurmCli {
@@ -83,6 +86,7 @@ impl SlurmCli {
             runner: Runner::new(config.access, connections),
             identity: config.identity,
             empty_at: Arc::default(),
+            restarts: Arc::default(),
         })
     }
 
@@ -394,10 +398,12 @@ impl Scheduler for SlurmCli {
             Status::Queued | Status::Running { .. } => Err(ForgetError::StillActive),
             Status::Unknown(reason) => Err(ForgetError::Unknown(reason)),
             // Accounting stays: a cluster's own rules say for how long.
-            Status::Ended(_) | Status::Absent => self
-                .intents
-                .remove(&job.handle)
-                .map_err(|error| ForgetError::Unknown(error.to_string())),
+            Status::Ended(_) | Status::Absent => {
+                self.restarts().remove(&job.job);
+                self.intents
+                    .remove(&job.handle)
+                    .map_err(|error| ForgetError::Unknown(error.to_string()))
+            }
         }
     }
 
@@ -470,29 +476,46 @@ impl SlurmCli {
             .collect()
     }
 
-    /// Fills in how often running jobs were started before. Asked after their records, so that a job that was not started
-    /// again by now had not been then.
+    /// Fills in how often running jobs were started before: from what is known of the same attempt, or asked after their
+    /// records, so that a job that was not started again by now had not been then.
     async fn count_restarts(&self, records: &mut [Record]) {
-        let runs = |record: &&mut Record| {
+        let runs = |record: &Record| {
             record.tasks == TaskSet::Plain && phase(&record.words) == Phase::Active
         };
-        let running: Vec<u32> = records.iter_mut().filter(runs).map(|r| r.job).collect();
-        if running.is_empty() {
+        let mut unknown = Vec::new();
+        for record in records.iter_mut().filter(|record| runs(record)) {
+            match self.restarts().get(&record.job) {
+                Some((started, restarts)) if record.started == Some(*started) => {
+                    record.restarts = Some(*restarts);
+                }
+                _ => unknown.push(record),
+            }
+        }
+        if unknown.is_empty() {
             return;
         }
+        let numbers: Vec<u32> = unknown.iter().map(|record| record.job).collect();
         let mut words = strings(&["squeue", "--noheader", "--all", "--states=all"]);
-        words.push(format!("--jobs={}", list(&running)));
+        words.push(format!("--jobs={}", list(&numbers)));
         words.push(format!("--Format={}", parse::RESTARTS_FORMAT));
         // Without an answer accounting is asked for the attempts.
         let answer = self.ask(words).await;
         match answer.and_then(|text| parse::restarts(&text)) {
-            Ok(restarts) => {
-                for record in records.iter_mut().filter(runs) {
-                    record.restarts = restarts.get(&record.job).copied();
+            Ok(told) => {
+                let mut known = self.restarts();
+                for record in unknown {
+                    record.restarts = told.get(&record.job).copied();
+                    if let (Some(started), Some(restarts)) = (record.started, record.restarts) {
+                        known.insert(record.job, (started, restarts));
+                    }
                 }
             }
             Err(reason) => tracing::debug!(reason, "how often jobs were started is not known"),
         }
+    }
+
+    fn restarts(&self) -> MutexGuard<'_, HashMap<u32, (u64, u32)>> {
+        self.restarts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn accounting(&self, jobs: &[u32]) -> Result<(bool, Vec<Row>), String> {

@@ -281,8 +281,8 @@ impl Api {
         }
     }
 
-    /// Whether slurmctld is up, takes the token and has the right time. Older releases answer a ping without looking at the token; newer ones, when
-    /// it is refused, as if no slurmctld were up. Another question says which it is.
+    /// Whether slurmctld is up, takes the token and has the right time. Older releases answer a ping without looking at the
+    /// token; newer ones, when it is refused, as if no slurmctld were up. Another question says which it is.
     pub async fn controller_answers(&self) -> Result<(), Trouble> {
         let path = |v: Version| v.slurm_list("ping");
         let said = self

@@ -17,6 +17,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 pub use conforms::assert_conforms;
 pub use daemons::Daemons;
 use tempfile::TempDir;
+use ve_slurm::Health;
 
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
@@ -50,4 +51,17 @@ pub fn shared_directory(parent: PathBuf) -> TempDir {
 /// The directory that nodes of a given cluster share with this machine.
 pub fn given_directory() -> PathBuf {
     variable("VE_SLURM_DIR").map_or_else(|| "/tmp".into(), PathBuf::from)
+}
+
+/// Whether a cluster counts as healthy as its clock allows, and people are told what to do about a wrong one.
+pub fn assert_clock_judged(health: &Health, right: bool) {
+    match health {
+        Health::Ok => assert!(right, "a wrong clock was not seen"),
+        Health::Unknown(text) => {
+            assert!(
+                !right && text.contains("clock") && text.contains("NTP"),
+                "{text}"
+            );
+        }
+    }
 }

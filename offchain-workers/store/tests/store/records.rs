@@ -174,7 +174,7 @@ async fn changes_should_each_have_their_own_outcome_when_they_share_a_commit() {
                 // There is one already.
                 0 => database.insert("job", "0", &n).await.map(drop),
                 1 => database.insert("job", &n.to_string(), &n).await.map(drop),
-                // Two of them at most one of which can be right.
+                // All of the version that was read: one can be right.
                 2 => database.update("job", &mut first.clone()).await,
                 _ => database.remove("job", "none", 1).await,
             }
