@@ -28,6 +28,16 @@ pub struct MarketOptions {
     pub templates: Vec<&'static str>,
 }
 
+impl MarketOptions {
+    /// The worker is started later.
+    pub fn without_worker() -> Self {
+        Self {
+            without_worker: true,
+            ..Self::default()
+        }
+    }
+}
+
 /// A running market. Bob owns the provider, Alice buys.
 pub struct Market {
     /// The chain.
@@ -202,6 +212,17 @@ impl Market {
         let size = ["heat", "-p", "steps=2000", "-n", "2", "--time", "5m"];
         let terms = ["--in", &mesh, "--max", "2VE"];
         self.submit(&[&size[..], &terms].concat())
+    }
+
+    /// Fetches a job's result as `who`, into a folder of the market.
+    pub fn fetch(&self, who: &str, job: u64, folder: &str) -> Result<PathBuf> {
+        let out = self.path(folder);
+        let got = self.ve_as(
+            who,
+            &["get", &job.to_string(), "-o", &out.to_string_lossy()],
+        )?;
+        ensure!(got.status.success(), "{}", described(&got));
+        Ok(out)
     }
 
     /// The state of a job as `ve job --json` names it.

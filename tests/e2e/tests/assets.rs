@@ -231,10 +231,7 @@ async fn a_job_should_be_paid_in_an_asset_to_the_last_unit_and_its_invoice_hold(
 
 #[tokio::test]
 async fn a_fee_should_be_paid_in_an_asset_when_the_chain_takes_it() -> Result<()> {
-    let options = MarketOptions {
-        without_worker: true,
-        ..MarketOptions::default()
-    };
+    let options = MarketOptions::without_worker();
     let market = Market::open("fees", options).await?;
     let chain = Chain::connect(&market.node.url(), ConnectOptions::default()).await?;
     issue(&chain).await?;

@@ -7,14 +7,7 @@ use crate::tally::Tally;
 use anyhow::{ensure, Context, Result};
 use small_disk::SmallDisk;
 use std::{fs, path::Path};
-use virtengine_e2e::{described, eventually, Market, MarketOptions, PATIENCE};
-
-fn without_worker() -> MarketOptions {
-    MarketOptions {
-        without_worker: true,
-        ..MarketOptions::default()
-    }
-}
+use virtengine_e2e::{eventually, Market, MarketOptions, PATIENCE};
 
 /// Waits until the worker says that it could not go on because of `whom`.
 async fn complaint(log: &Path, whom: &str) -> Result<()> {
@@ -45,14 +38,11 @@ async fn a_result_should_be_kept_until_it_can_be_stored_when_the_artifact_store_
         );
         disk.make_room();
         market.wait_for(job, &["completed"]).await?;
-        let out = market.path("out");
-        let out = out.to_string_lossy();
-        let got = market.ve_as("alice", &["get", &job.to_string(), "-o", &out])?;
-        ensure!(got.status.success(), "{}", described(&got));
+        market.fetch("alice", job, "out")?;
         market.kill_worker();
         Ok(())
     };
-    Market::with("artifacts-full", without_worker(), act).await
+    Market::with("artifacts-full", MarketOptions::without_worker(), act).await
 }
 
 #[tokio::test]
@@ -89,5 +79,5 @@ async fn a_job_should_run_once_and_be_paid_exactly_when_the_disk_of_the_records_
         market.kill_worker();
         Ok(())
     };
-    Market::with("records-full", without_worker(), act).await
+    Market::with("records-full", MarketOptions::without_worker(), act).await
 }

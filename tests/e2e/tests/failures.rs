@@ -1,6 +1,6 @@
 //! Jobs that end badly and workers that never come back: told as what it was, and paid as it should.
 
-use anyhow::{ensure, Result};
+use anyhow::{ensure, Context, Result};
 use std::fs;
 use virtengine_e2e::{described, units, Market, MarketOptions};
 
@@ -28,16 +28,9 @@ async fn bad_ends(market: &mut Market) -> Result<()> {
             units(&market.settled(job).await?, "paid")? > 0,
             "{how}: this end is paid"
         );
-        let out = market.path(&format!("out-{how}"));
-        let got = market.ve_as(
-            "alice",
-            &["get", &job.to_string(), "-o", &out.to_string_lossy()],
-        )?;
-        ensure!(
-            got.status.success(),
-            "{how}: outputs are collected on every end: {}",
-            described(&got)
-        );
+        let out = market
+            .fetch("alice", job, &format!("out-{how}"))
+            .with_context(|| format!("{how}: outputs are collected on every end"))?;
         let text = fs::read_to_string(out.join("out.txt")).unwrap_or_default();
         if how == "link" {
             ensure!(

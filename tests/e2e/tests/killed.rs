@@ -16,13 +16,6 @@ const DISPUTED: Balance = 100_000_000;
 /// A job that has not brought a worker to its step by then is not the one that will.
 const ANOTHER: Duration = Duration::from_secs(45);
 
-fn without_worker() -> MarketOptions {
-    MarketOptions {
-        without_worker: true,
-        ..MarketOptions::default()
-    }
-}
-
 /// The steps in the order of a job's life, dealt out to this many markets.
 const MARKETS: usize = 3;
 
@@ -39,7 +32,12 @@ async fn killed_at_every_step_of(part: usize) -> Result<()> {
         }
         Ok(())
     };
-    Market::with(&format!("steps-{part}"), without_worker(), act).await
+    Market::with(
+        &format!("steps-{part}"),
+        MarketOptions::without_worker(),
+        act,
+    )
+    .await
 }
 
 #[tokio::test]
@@ -113,35 +111,39 @@ async fn dispute(market: &Market, job: u64) -> Result<bool> {
 async fn a_batch_should_run_once_and_be_paid_exactly_when_the_worker_is_killed_at_random_instants(
 ) -> Result<()> {
     let name = "random-kills";
-    Market::with(name, without_worker(), async |market: &mut Market| {
-        let mut seed = Seed::new(name);
-        let before = provider_and_chain(market).await?;
-        let mut jobs = Vec::new();
-        for n in 0..6 {
-            jobs.push(Tally::buy(market, &n.to_string(), seed.among(1..9))?);
-        }
-        let mut kills = 0;
-        // Every life is long enough to do something, and mostly too short to do all of it.
-        while kills < 12 || jobs.iter().any(|t| t.count("end") == 0) {
+    Market::with(
+        name,
+        MarketOptions::without_worker(),
+        async |market: &mut Market| {
+            let mut seed = Seed::new(name);
+            let before = provider_and_chain(market).await?;
+            let mut jobs = Vec::new();
+            for n in 0..6 {
+                jobs.push(Tally::buy(market, &n.to_string(), seed.among(1..9))?);
+            }
+            let mut kills = 0;
+            // Every life is long enough to do something, and mostly too short to do all of it.
+            while kills < 12 || jobs.iter().any(|t| t.count("end") == 0) {
+                market.start_worker()?;
+                let life = seed.millis(400..8_000);
+                tokio::time::sleep(life).await;
+                kills += 1;
+                println!("kill {kills}, after {life:?}");
+                ensure!(kills < 100, "the batch does not come to its end");
+            }
             market.start_worker()?;
-            let life = seed.millis(400..8_000);
-            tokio::time::sleep(life).await;
-            kills += 1;
-            println!("kill {kills}, after {life:?}");
-            ensure!(kills < 100, "the batch does not come to its end");
-        }
-        market.start_worker()?;
-        let mut paid = 0;
-        for tally in &jobs {
-            paid += tally.check(market, 0).await?;
-        }
-        let received = provider_and_chain(market).await? - before;
-        ensure!(
-            received == paid,
-            "{paid} paid by the customer, {received} received"
-        );
-        Ok(())
-    })
+            let mut paid = 0;
+            for tally in &jobs {
+                paid += tally.check(market, 0).await?;
+            }
+            let received = provider_and_chain(market).await? - before;
+            ensure!(
+                received == paid,
+                "{paid} paid by the customer, {received} received"
+            );
+            Ok(())
+        },
+    )
     .await
 }
 

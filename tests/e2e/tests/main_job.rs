@@ -33,12 +33,7 @@ async fn main_job(market: &mut Market) -> Result<()> {
     market.start_worker()?;
     market.wait_for(job, &["completed"]).await?;
 
-    let out = market.path("out");
-    let got = market.ve_as(
-        "alice",
-        &["get", &job.to_string(), "-o", &out.to_string_lossy()],
-    )?;
-    ensure!(got.status.success(), "{}", described(&got));
+    let out = market.fetch("alice", job, "out")?;
     ensure!(
         fs::read(out.join("heat.png"))?.starts_with(b"\x89PNG\r\n\x1a\n"),
         "the result is a picture"

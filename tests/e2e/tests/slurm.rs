@@ -34,9 +34,8 @@ async fn with_library(
     act: impl AsyncFnOnce(&mut Market, &Slurm) -> Result<()>,
 ) -> Result<()> {
     let options = MarketOptions {
-        without_worker: true,
         templates: templates.to_vec(),
-        ..MarketOptions::default()
+        ..MarketOptions::without_worker()
     };
     Market::with(name, options, async |market: &mut Market| {
         let slurm = Slurm::beside(market, by, users)?;
@@ -102,22 +101,27 @@ fn billed(market: &Market, job: u64, component: &str) -> Result<u128> {
     Ok(sum)
 }
 
-/// Whether the bill of a job of so many tasks is what SLURM's accounting says, and its money adds up to the unit.
-async fn check_bill(market: &Market, slurm: &Slurm, job: u64, tasks: usize) -> Result<()> {
+/// Whether the bill of a job of so many tasks is what SLURM's accounting says, and its money adds up to the unit. Returns for
+/// how many seconds its tasks ran.
+async fn check_bill(market: &Market, slurm: &Slurm, job: u64, tasks: usize) -> Result<u128> {
     let money = market.settled(job).await?;
     let rows = slurm.accounting(
         &handle(market, job).await?,
         "ElapsedRaw,AllocTRES,User,Account,State",
     )?;
     ensure!(rows.len() == tasks, "each task, one attempt: {rows:?}");
-    let mut accounted = BTreeMap::<_, u128>::new();
+    let (mut accounted, mut ran) = (BTreeMap::<_, u128>::new(), 0);
     for row in &rows {
         let elapsed: u128 = row[0].parse()?;
+        ran += elapsed;
         ensure!(
             row[2].starts_with("ve-") && row[3] == row[2],
             "it ran as a member: {row:?}"
         );
-        for (component, quantity) in allocated(&row[1])? {
+        let allocated = allocated(&row[1])?;
+        let has = |n: usize| allocated[n].1 > 0;
+        ensure!(has(0) && has(1), "processors and memory: {row:?}");
+        for (component, quantity) in allocated {
             *accounted.entry(component).or_default() += quantity * elapsed;
         }
     }
@@ -137,7 +141,7 @@ async fn check_bill(market: &Market, slurm: &Slurm, job: u64, tasks: usize) -> R
     );
     let verified = market.ve_as("alice", &["invoice", "verify", &month(market)?])?;
     ensure!(verified.status.success(), "{}", described(&verified));
-    Ok(())
+    Ok(ran)
 }
 
 fn month(market: &Market) -> Result<String> {
@@ -152,16 +156,14 @@ async fn bought_and_billed(market: &mut Market, slurm: &Slurm) -> Result<()> {
     market.start_worker()?;
     let job = market.submit_heat()?;
     market.wait_for(job, &["completed"]).await?;
-    let out = market.path("out");
-    let out_dir = out.to_string_lossy();
-    let got = market.ve_as("alice", &["get", &job.to_string(), "-o", &out_dir])?;
-    ensure!(got.status.success(), "{}", described(&got));
+    let out = market.fetch("alice", job, "out")?;
     let picture = fs::read(out.join("heat.png"))?;
     ensure!(
         picture.starts_with(b"\x89PNG\r\n\x1a\n"),
         "the result is a picture"
     );
-    check_bill(market, slurm, job, 1).await?;
+    let ran = check_bill(market, slurm, job, 1).await?;
+    ensure!(ran > 0, "it took some seconds");
     // The money is final and the retention is over: nothing of the customer is left with the member.
     eventually("the member's directory to be empty", PATIENCE, async || {
         for member in fs::read_dir(&slurm.pool)? {
@@ -185,10 +187,12 @@ async fn killed_after_submission(market: &mut Market, slurm: &Slurm) -> Result<(
     .await?;
     market.start_worker()?;
     market.wait_for(job, &["completed"]).await?;
-    check_bill(market, slurm, job, 1).await
+    let ran = check_bill(market, slurm, job, 1).await?;
+    ensure!(ran > 0, "it took some seconds");
+    Ok(())
 }
 
-/// One of the workload library, as small as it gets.
+/// One of the workload library, as small as it gets and still takes seconds: of nothing nothing is billed.
 struct Order {
     template: &'static str,
     parameters: &'static [&'static str],
@@ -196,6 +200,8 @@ struct Order {
     inputs: &'static [&'static str],
     /// Tasks of the array.
     tasks: usize,
+    /// Whether it is over before a second is.
+    is_brief: bool,
 }
 
 const fn order(template: &'static str, parameters: &'static [&'static str]) -> Order {
@@ -205,39 +211,42 @@ const fn order(template: &'static str, parameters: &'static [&'static str]) -> O
         size: &[],
         inputs: &[],
         tasks: 1,
+        is_brief: false,
     }
 }
 
 /// What every Debian with python3 and a C compiler can run.
 const LIGHT: [Order; 7] = [
-    order("checkpoint", &["limit=10000000"]),
+    order("checkpoint", &["limit=200000000"]),
     Order {
         inputs: &["points.csv"],
+        is_brief: true,
         ..order("fit", &["degree=2"])
     },
     Order {
         tasks: 3,
         ..order(
             "sweep",
-            &["tasks=3", "columns=480", "rows=240", "iterations=200"],
+            &["tasks=3", "columns=1920", "rows=240", "iterations=20000"],
         )
     },
     Order {
         size: &["-n", "2"],
-        ..order("flow", &["height=48", "steps=300"])
+        ..order("flow", &["steps=12000"])
     },
     Order {
         size: &["--gpus", "2"],
+        is_brief: true,
         ..order("gpu", &[])
     },
     Order {
         size: &["-n", "2"],
-        ..order("pipeline", &["side=12", "temperatures=9", "sweeps=300"])
+        ..order("pipeline", &["side=12", "temperatures=9", "sweeps=20000"])
     },
     Order {
         size: &["-n", "2"],
         inputs: &["mesh.dat"],
-        ..order("heat", &["size=32", "steps=200", "image=480"])
+        ..order("heat", &["steps=2000"])
     },
 ];
 
@@ -245,7 +254,7 @@ const LIGHT: [Order; 7] = [
 const HEAVY: [Order; 4] = [
     Order {
         size: &["--nodes", "2", "-n", "4"],
-        ..order("patterns", &["size=128", "steps=300"])
+        ..order("patterns", &[])
     },
     Order {
         inputs: &["program.py", "requirements.txt"],
@@ -264,27 +273,25 @@ async fn library_bought_and_billed(name: &str, by: By, users: &str) -> Result<()
     let all = std::env::var("VE_WORKLOADS").is_ok_and(|which| which == "all");
     let heavy = HEAVY.iter().filter(|_| all);
     let orders: Vec<&Order> = LIGHT.iter().chain(heavy).collect();
-    let known = ["heat", "sweep", "checkpoint"];
-    let more: Vec<&'static str> = orders
-        .iter()
-        .map(|order| order.template)
-        .filter(|template| !known.contains(template))
-        .collect();
+    let templates: Vec<&'static str> = orders.iter().map(|order| order.template).collect();
     let install = ["scripts/lib/slurm-workloads.sh", "install"];
-    run_script(&[&install[..], &more].concat(), &[])
+    run_script(&[&install[..], &templates].concat(), &[])
         .context("installing what the templates need")?;
-    with_library(name, by, users, &more, async |market, slurm| {
+    with_library(name, by, users, &templates, async |market, slurm| {
         slurm.promise(market)?;
         market.start_worker()?;
         let mut jobs = Vec::new();
         for order in &orders {
-            jobs.push((order, market.submit(&order.words())?));
+            let words = order.words();
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            jobs.push((order, market.submit(&words)?));
         }
         for (order, job) in jobs {
             let end = market.wait_for(job, &["completed"]).await;
             end.with_context(|| order.template)?;
             let bill = check_bill(market, slurm, job, order.tasks).await;
-            bill.with_context(|| order.template)?;
+            let ran = bill.with_context(|| order.template)?;
+            ensure!(order.is_brief || ran > 0, "{}: no second", order.template);
         }
         Ok(())
     })
@@ -293,19 +300,23 @@ async fn library_bought_and_billed(name: &str, by: By, users: &str) -> Result<()
 
 impl Order {
     /// What `ve run` is told.
-    fn words(&self) -> Vec<&'static str> {
-        let mut words = vec![self.template];
+    fn words(&self) -> Vec<String> {
+        let mut words = vec![self.template.to_owned()];
         for parameter in self.parameters {
-            words.extend(["-p", parameter]);
+            words.extend(["-p".to_owned(), (*parameter).to_owned()]);
         }
+        let template = repository().join("slurm-templates").join(self.template);
         for input in self.inputs {
-            let path = repository().join("slurm-templates").join(self.template);
-            let path = path.join("example").join(input);
-            // Lives as long as the test.
-            words.extend(["--in", String::leak(path.to_string_lossy().into_owned())]);
+            let path = template.join("example").join(input);
+            words.extend(["--in".to_owned(), path.to_string_lossy().into_owned()]);
         }
-        words.extend(self.size);
-        words.extend(["--time", "10m", "--max", "4VE"]);
+        let terms = ["--time", "10m", "--max", "4VE"];
+        words.extend(
+            self.size
+                .iter()
+                .chain(&terms)
+                .map(|word| (*word).to_owned()),
+        );
         words
     }
 }
@@ -327,10 +338,7 @@ const CLOUD: u32 = 10_000;
 
 #[tokio::test]
 async fn a_job_should_run_on_nodes_started_for_it_when_ten_thousand_are_promised() -> Result<()> {
-    let options = MarketOptions {
-        without_worker: true,
-        ..MarketOptions::default()
-    };
+    let options = MarketOptions::without_worker();
     Market::with("slurm-cloud", options, async |market: &mut Market| {
         let slurm = Slurm::with_cloud(market, By::Commands, "ve-cloud", CLOUD)?;
         slurm.promise(market)?;
@@ -345,12 +353,7 @@ async fn a_job_should_run_on_nodes_started_for_it_when_ten_thousand_are_promised
         let job = market.submit(&["wide", "--nodes", "4", "--time", "10m", "--max", "4VE"])?;
         market.wait_for(job, &["completed"]).await?;
         check_bill(market, &slurm, job, 1).await?;
-        let out = market.path("out");
-        let got = market.ve_as(
-            "alice",
-            &["get", &job.to_string(), "-o", &out.to_string_lossy()],
-        )?;
-        ensure!(got.status.success(), "{}", described(&got));
+        let out = market.fetch("alice", job, "out")?;
         let nodes = fs::read_to_string(out.join("nodes.txt"))?;
         let nodes: BTreeSet<&str> = nodes.lines().collect();
         ensure!(
@@ -410,10 +413,7 @@ async fn customers_apart(market: &mut Market, _slurm: &Slurm) -> Result<()> {
     let answer: Value = serde_json::from_slice(&bought.stdout)?;
     let job = answer["job"].as_u64().context("a job")?;
     market.wait_for(job, &["completed"]).await?;
-    let out = market.path("out");
-    let out_dir = out.to_string_lossy();
-    let got = market.ve_as("dave", &["get", &job.to_string(), "-o", &out_dir])?;
-    ensure!(got.status.success(), "{}", described(&got));
+    let out = market.fetch("dave", job, "out")?;
     let report = fs::read_to_string(out.join("report.txt"))?;
     ensure!(report.contains("\ndone"), "it tried everything: {report}");
     ensure!(

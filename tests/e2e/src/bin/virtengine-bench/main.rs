@@ -87,11 +87,7 @@ impl Bench {
     /// A market of its own, without a worker yet.
     async fn open(name: &str, progress: Progress) -> Result<Self> {
         progress.step("opening a market: a development chain, a provider, a customer");
-        let options = MarketOptions {
-            without_worker: true,
-            ..MarketOptions::default()
-        };
-        let market = Market::open(name, options).await?;
+        let market = Market::open(name, MarketOptions::without_worker()).await?;
         let chain = Chain::connect(&market.node.url(), ConnectOptions::default()).await?;
         let submitter = |uri: &str| -> Result<Submitter> {
             let signer = Signer::from_uri(&uri.to_string().into())?;
