@@ -227,7 +227,7 @@ impl BodyOpener {
             return Some((opener, 0));
         }
         let segments = plain / SEGMENT as u64;
-        if plain % SEGMENT as u64 != 0 {
+        if !plain.is_multiple_of(SEGMENT as u64) {
             return None;
         }
         opener.seen = opener.commitment.to_vec();

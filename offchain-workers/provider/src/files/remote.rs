@@ -321,7 +321,7 @@ impl JobFiles for AsMember {
         let whence = if afresh { AFRESH } else { "resume" };
         let mut asked = self.ask(&["put-long", path, mark, whence, &length.to_string()])?;
         let at: u64 = asked.answer(json)?;
-        if at % STEP != 0 || at > length.saturating_sub(1) || (afresh && at > 0) {
+        if !at.is_multiple_of(STEP) || at > length.saturating_sub(1) || (afresh && at > 0) {
             return Err(io::Error::other(format!(
                 "an agent as {} says that it has {at} of {length} bytes",
                 self.member.user
