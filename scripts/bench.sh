@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Prints ratios of this machine: what the market costs on top of its parts. About five minutes after the build; nothing
-# is asserted. Needs an otherwise idle machine, or the figures say little.
+# Prints ratios of this machine: what the market costs on top of its parts. About ten minutes after the build; nothing
+# is asserted. Needs an otherwise idle machine, or the figures say little. As root it starts a real SLURM for one part, and
+# draws how queue and latency went in bench/slurm-*.svg.
 #   scripts/bench.sh                          a table
 #   scripts/bench.sh --json >figures.json     the same for programs; progress goes to standard error
 #   scripts/bench.sh --open 500 --orders 20   see scripts/bench.sh --help
@@ -19,7 +20,7 @@ esac
 {
   scripts/setup.sh
   . scripts/lib/ui.sh
-  build "building the chain, the worker, the client and the benchmark ($profile)" "measuring, about five minutes" \
+  build "building the chain, the worker, the client and the benchmark ($profile)" "measuring, about ten minutes" \
     build --locked --workspace --profile "$profile"
 } >&2
 exec "$(target_dir)/$folder/virtengine-bench" "$@"

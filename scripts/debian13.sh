@@ -2,7 +2,8 @@
 # Runs a command on Debian 13 beside this system, whose SLURM is of the other generation (24.11, REST v0.0.42). As root.
 #
 #   debian13.sh COMMAND...   in the same directory; sees this checkout, /tmp, what was built with the command and the network,
-#                            and its own users and processes. Whatever it leaves running ends with it.
+#                            and its own users and processes. Whatever it leaves running ends with it, or with this script,
+#                            killed ones included.
 #
 # cargo runs tests there, each with its own real cluster:
 #   CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER=$PWD/scripts/debian13.sh cargo test -p ve-slurm --test rest --test slurm
@@ -17,9 +18,9 @@ trap 'echo "[debian13] error: line $LINENO: $BASH_COMMAND: failed" >&2' ERR
 checkout=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")
 root=${VE_DEBIAN13:-${XDG_CACHE_HOME:-$HOME/.cache}/virtengine-tools/debian13}
 
-# inside COMMAND...: with mounts and processes that end with the command.
+# inside COMMAND...: with mounts and processes that end with the command, and with this script, whatever ends it.
 inside() {
-  unshare --mount --pid --fork --kill-child bash -c '
+  setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child bash -c '
     set -e
     root=$1 here=$PWD
     shift

@@ -3,6 +3,7 @@
 #   scripts/demo.sh          leaves the chain running and says what to try next
 #   scripts/demo.sh --once   stops everything at the end
 #   scripts/demo.sh --slurm  on a real SLURM that it starts itself, out of Debian's packages; needs root
+#   scripts/demo.sh --stop   stops what an earlier demo left running, and removes its SLURM; its results stay
 # VE_BIN=FOLDER: the binaries are there; nothing is set up and nothing is built.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -10,25 +11,26 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/lib/build.sh
 . scripts/lib/slurm.sh
 exec 2>&1 # what it says and what goes wrong, in order
-once=0 slurm=0
+once=0 slurm=0 only_stop=0
 for argument in "$@"; do
   case $argument in
     --once) once=1 ;;
     --slurm) slurm=1 ;;
-    *) die "unknown argument: $argument" "usage: scripts/demo.sh [--slurm] [--once]" ;;
+    --stop) only_stop=1 ;;
+    *) die "unknown argument: $argument" "usage: scripts/demo.sh [--slurm] [--once] | --stop" ;;
   esac
 done
 [ $slurm = 0 ] || [ "$(id -u)" = 0 ] ||
   die "only root can make the users that SLURM's daemons and customers' jobs run as" \
     "build as yourself, then: sudo VE_BIN=TARGET/debug scripts/demo.sh --slurm"
 
-if [ -z "${VE_BIN:-}" ]; then
+if [ $only_stop = 0 ] && [ -z "${VE_BIN:-}" ]; then
   scripts/setup.sh
   . scripts/lib/ui.sh
   build "building the chain, the worker and the client" "starting a development chain" build --locked --workspace
   VE_BIN=$(target_dir)/debug
 fi
-export VE_BIN PATH=$VE_BIN:$PATH
+export VE_BIN PATH=${VE_BIN:+$VE_BIN:}$PATH
 
 dir=${VE_DEMO_DIR:-demo}
 # Processes of this demo, or of the one that ran here before: numbers are given to others after a while.
@@ -42,6 +44,13 @@ stop() {
   remove_pool "$place/pool"
   rm -rf "$place" "$dir/slurm"
 }
+if [ $only_stop = 1 ]; then
+  [ -f "$dir/pids" ] || die "there is no demo in $dir" "name its folder: VE_DEMO_DIR=FOLDER scripts/demo.sh --stop"
+  [ ! -L "$dir/slurm" ] || [ "$(id -u)" = 0 ] || die "its SLURM is root's to remove" "sudo scripts/demo.sh --stop"
+  stop
+  step "stopped; what it computed is still in $dir"
+  exit 0
+fi
 if [ -f "$dir/pids" ]; then
   stop
   # They leave their ports when they have ended.
@@ -155,11 +164,8 @@ The chain and the worker go on running. Try next:
   export VE_CONFIG=$VE_CONFIG VE_PASSPHRASE=market PATH=$VE_BIN:\$PATH
   ve run sweep --array 4 --wait
 Open polkadot.js apps with the node ws://127.0.0.1:$port to see every call, event and hold.
-Stop everything:  xargs kill < $full/pids
+Stop everything:  VE_DEMO_DIR=$full scripts/demo.sh --stop
 TEXT
 if [ $slurm = 1 ]; then
-  cat <<TEXT
-and SLURM:        VE_SLURM_HOME=$place/cluster scripts/slurm-cluster.sh wipe
-SLURM's commands: export SLURM_CONF=$SLURM_CONF
-TEXT
+  echo "SLURM's commands: export SLURM_CONF=$SLURM_CONF"
 fi

@@ -24,6 +24,8 @@
 #   VE_SLURM_GPUS          accelerators that a node says it has (counted only)        [2]
 #   VE_SLURM_POOL          how many users ve-job-N, each with an account of its name  [4]
 #   VE_SLURM_USERS         further users, each with an account of its name            []
+#   VE_SLURM_CLOUD         further nodes that are started when a job needs them, c1 and up, in a partition `cloud`  [0]
+#   VE_SLURM_CLOUD_PORT    ports of theirs begin here                                 [10000]
 #   VE_SLURM_MIN_JOB_AGE   seconds for which slurmctld remembers ended jobs           [300]
 #   VE_SLURM_NODE_TIMEOUT  seconds after which a silent node is down                  [60]
 #   VE_SLURM_WITH          a process: the cluster is wiped when that is gone          []
@@ -38,6 +40,7 @@ if [ -s "$settings" ]; then
 else
   port=${VE_SLURM_PORT:-17000} cluster=${VE_SLURM_CLUSTER:-vetest} nodes=${VE_SLURM_NODES:-2}
   cpus=${VE_SLURM_CPUS:-8} memory=${VE_SLURM_MEM:-8000} gpus=${VE_SLURM_GPUS:-2} pool=${VE_SLURM_POOL:-4}
+  cloud=${VE_SLURM_CLOUD:-0} cloud_port=${VE_SLURM_CLOUD_PORT:-10000}
   others=${VE_SLURM_USERS:-} min_job_age=${VE_SLURM_MIN_JOB_AGE:-300} node_timeout=${VE_SLURM_NODE_TIMEOUT:-60}
 fi
 me=$(id -un)
@@ -124,7 +127,7 @@ configure() {
   fi
   secret "$etc/jwt_hs256.key" 32 $slurm_user
   secret "$home/munge/munge.key" 128 $munge_user
-  local host i
+  local host i verb
   host=$(hostname -s)
   {
     cat <<C
@@ -182,14 +185,26 @@ AccountingStoragePass=$home/munge/munge.sock
 AccountingStorageEnforce=associations,limits,qos,safe
 AccountingStorageTRES=gres/gpu
 AccountingStoreFlags=job_comment,job_script
-PrivateData=jobs,usage,users
+PrivateData=jobs,usage,users,cloud
 GresTypes=gpu
 C
     for i in $(seq 1 "$nodes"); do
       echo "NodeName=n$i NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 10 + i)) CPUs=$cpus RealMemory=$memory Gres=gpu:$gpus State=UNKNOWN"
     done
-    echo "PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP"
-    echo "PartitionName=short Nodes=ALL MaxTime=10 State=UP"
+    echo "PartitionName=main Nodes=n[1-$nodes] Default=YES MaxTime=INFINITE State=UP"
+    echo "PartitionName=short Nodes=n[1-$nodes] MaxTime=10 State=UP"
+    if [ "$cloud" != 0 ]; then
+      cat <<C
+NodeName=c[1-$cloud] NodeHostname=$host NodeAddr=127.0.0.1 Port=[$((cloud_port + 1))-$((cloud_port + cloud))] CPUs=$cpus RealMemory=$memory State=CLOUD
+PartitionName=cloud Nodes=c[1-$cloud] MaxTime=INFINITE State=UP
+ResumeProgram=$etc/resume.sh
+SuspendProgram=$etc/suspend.sh
+ResumeTimeout=120
+SuspendTimeout=30
+SuspendTime=30
+SuspendExcParts=main,short
+C
+    fi
   } >"$SLURM_CONF"
   # Any file stands for a device as long as no cgroup guards it.
   for i in $(seq 1 "$gpus"); do : >"$etc/gpu$i"; done
@@ -212,6 +227,11 @@ done
 exit 0
 C
   chmod 755 "$etc/epilog.sh"
+  # slurmctld is nobody who may start a slurmd: it asks the starter to.
+  for verb in resume suspend; do
+    printf '#!/bin/sh\necho "%s $1" >%s\n' "$verb" "$run/starter.fifo" >"$etc/$verb.sh"
+    chmod 755 "$etc/$verb.sh"
+  done
   cat >"$etc/slurmdbd.conf" <<C
 AuthType=auth/munge
 AuthInfo=socket=$home/munge/munge.sock
@@ -235,7 +255,7 @@ C
   chmod 600 "$etc/slurmdbd.conf"
   [ "$me" != root ] || chown $slurm_user: "$etc/slurmdbd.conf"
   {
-    declare -p port cluster nodes cpus memory gpus pool others min_job_age node_timeout
+    declare -p port cluster nodes cpus memory gpus pool cloud cloud_port others min_job_age node_timeout
   } >"$settings"
 }
 
@@ -290,13 +310,34 @@ start_slurmctld() {
   wait_for 60 slurmctld scontrol ping
 }
 
-start_slurmd() { # start_slurmd slurmd-n1
+start_slurmd() { # start_slurmd slurmd-n1 [OPTION]
   local node=${1#slurmd-}
   mkdir -p "$home/spool/$node"
-  detached slurmd -N "$node"
+  detached slurmd -N "$node" "${@:2}"
 }
-nodes_ready() { [ "$(sinfo -h -N -o %N -t idle,mix,alloc | sort -u | wc -l)" -ge "$nodes" ]; }
+nodes_ready() { [ "$(sinfo -h -N -o %N -p main -t idle,mix,alloc | sort -u | wc -l)" -ge "$nodes" ]; }
 node_ready() { sinfo -h -n "$1" -o %T | grep -qE '^(idle|mixed|allocated|completing)$'; }
+
+# Starts and stops nodes of the partition `cloud` as slurmctld wants them: lines of `resume NODES` or `suspend NODES`.
+start_bash-starter() {
+  rm -f "$run/starter.fifo"
+  mkfifo -m 600 "$run/starter.fifo"
+  [ "$me" != root ] || chown $slurm_user: "$run/starter.fifo"
+  setsid "$(realpath "${BASH_SOURCE[0]}")" starter </dev/null >>"$log/starter.log" 2>&1 &
+  echo $! >"$run/bash-starter.pid"
+}
+starter() {
+  local verb names node
+  # slurmctld waits for nodes that have booted: -b says that they have. Open for both, so that it does not end with its last writer.
+  while read -r verb names <&3; do
+    for node in $(scontrol show hostnames "$names"); do
+      case $verb in
+        resume) start_slurmd "slurmd-$node" -b || say "node $node was not started" ;;
+        suspend) stop "slurmd-$node" ;;
+      esac
+    done
+  done 3<>"$run/starter.fifo"
+}
 
 start_slurmrestd() {
   local specs
@@ -316,7 +357,7 @@ start_slurmrestd() {
 start() {
   ! alive "$1" || return 0
   case $1 in
-    munged | mariadbd | slurmdbd | slurmctld | slurmrestd) "start_$1" ;;
+    munged | mariadbd | slurmdbd | slurmctld | slurmrestd | bash-starter) "start_$1" ;;
     slurmd-*)
       start_slurmd "$1"
       wait_for 90 "node ${1#slurmd-}" node_ready "${1#slurmd-}"
@@ -336,7 +377,13 @@ stop() {
   rm -f "$run/$1.pid"
 }
 
-daemons() { printf '%s\n' munged mariadbd slurmdbd slurmctld; seq -f 'slurmd-n%g' 1 "$nodes"; echo slurmrestd; }
+daemons() {
+  printf '%s\n' munged mariadbd slurmdbd
+  [ "$cloud" = 0 ] || echo bash-starter
+  echo slurmctld
+  seq -f 'slurmd-n%g' 1 "$nodes"
+  echo slurmrestd
+}
 all_alive() {
   local d
   [ -s "$settings" ] || return 1
@@ -356,7 +403,7 @@ up() {
   make_users
   configure
   local d
-  for d in munged mariadbd slurmdbd slurmctld; do start "$d"; done
+  for d in $(daemons | grep -v slurmd- | grep -v slurmrestd); do start "$d"; done
   for d in $(seq -f 'slurmd-n%g' 1 "$nodes"); do alive "$d" || start_slurmd "$d"; done
   start slurmrestd
   wait_for 90 "every node" nodes_ready
@@ -366,6 +413,9 @@ down() {
   [ -d "$run" ] || return 0
   local d
   for d in $(daemons | tac); do stop "$d" "${1:-TERM}"; done
+  for d in "$run"/slurmd-c*.pid; do
+    [ ! -e "$d" ] || stop "$(basename "$d" .pid)" "${1:-TERM}"
+  done
 }
 # What jobs leave behind when their daemons are stopped under them.
 end_jobs() {
@@ -397,6 +447,7 @@ case ${1:-} in
     echo "export SLURM_CONF=$SLURM_CONF VE_SLURM_CONF=$SLURM_CONF VE_SLURM_CLUSTER=$cluster VE_SLURM_PARTITION=main"
     echo "export VE_SLURM_REST=http://127.0.0.1:$((port + 2)) VE_SLURM_JWT_KEY=$etc/jwt_hs256.key VE_SLURM_USER=${users[0]}"
     ;;
+  starter) starter ;;
   token) token "$2" "${3:-}" ;;
   status)
     for d in $(daemons); do

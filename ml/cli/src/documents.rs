@@ -4,7 +4,7 @@ use crate::{calendar::Day, dates::Dates, zone::Zone};
 use ve_ml_barcode::{Kind, Licence, Reading, FIELDS};
 use ve_ml_engine::Execution;
 use ve_ml_mrz::Reader;
-use ve_ml_pipeline::{stages::Stage, Findings, Picture, Readers, Reason, Slot};
+use ve_ml_pipeline::{stages::Stage, Findings, Picture, Point, Readers, Reason, Slot};
 
 /// Values of [`Slot::DocumentKind`].
 const IDENTITY_CARD: i16 = 2;
@@ -43,8 +43,9 @@ pub fn barcode(picture: &Picture) -> Result<Reading, ve_ml_barcode::Error> {
 }
 
 impl Readers for Documents<'_> {
-    fn front(&mut self, picture: &Picture, findings: &mut Findings) {
+    fn front(&mut self, picture: &Picture, findings: &mut Findings) -> Option<[Point; 4]> {
         self.zone = Zone::read(self.reader, picture, self.how, self.today, findings);
+        self.zone.as_ref().map(Zone::corners)
     }
 
     fn back(&mut self, picture: &Picture, findings: &mut Findings) {

@@ -1,6 +1,6 @@
 //! Pictures of what each stage saw, for people who would rather look.
 
-use crate::{documents::barcode, evidence::Folder};
+use crate::{documents::barcode, evidence::Folder, zone::corners};
 use std::{fs, io, path::Path};
 use ve_ml_engine::Execution;
 use ve_ml_mrz::{
@@ -8,7 +8,12 @@ use ve_ml_mrz::{
     Reader,
 };
 use ve_ml_pipeline::{
-    align::Aligned, decode, detect::detect, models::Detector, Picture, Point, UNIT,
+    align::Aligned,
+    decode,
+    detect::{detect, Face},
+    models::Detector,
+    outline::{Outline, Printed},
+    Picture, Point, UNIT,
 };
 
 /// Longer side of a picture that is written.
@@ -16,6 +21,7 @@ const SIDE: usize = 1024;
 const FRAME: [u8; 3] = [0, 220, 0];
 const LANDMARK: [u8; 3] = [255, 40, 40];
 const CODE: [u8; 3] = [40, 120, 255];
+const OUTLINE: [u8; 3] = [255, 0, 200];
 
 /// The networks that look.
 pub struct Eyes<'a> {
@@ -32,8 +38,12 @@ pub fn write(folder: &Folder, eyes: &Eyes, into: &Path) -> io::Result<Vec<String
     fs::create_dir_all(into)?;
     let mut seen = Vec::new();
     if let Some(Ok(picture)) = folder.document.as_deref().map(decode) {
-        let turns = faces("document", &picture, eyes, &mut seen);
-        zone("document", &picture.turned(turns), eyes, &mut seen);
+        let (face, turns) = faces("document", &picture, eyes, &mut seen);
+        let size = (picture.width(), picture.height());
+        let face = face.map(|face| face.frame().map(|p| p.turned(size, turns)));
+        let picture = picture.turned(turns);
+        let zone = zone("document", &picture, eyes, &mut seen);
+        outline("document", &picture, &Printed { face, zone }, &mut seen);
     }
     if let Some(Ok(picture)) = folder.back.as_deref().map(decode) {
         zone("back", &picture, eyes, &mut seen);
@@ -57,45 +67,30 @@ pub fn write(folder: &Folder, eyes: &Eyes, into: &Path) -> io::Result<Vec<String
 
 type Seen = Vec<(String, Picture)>;
 
-/// Frames and landmarks, and the face that is compared as the network sees it. Returns the turns after which it is upright.
-fn faces(name: &str, picture: &Picture, eyes: &Eyes, seen: &mut Seen) -> u8 {
+/// Frames and landmarks, and the face that is compared as the network sees it. Returns that face, and the turns after which it
+/// is upright.
+fn faces(name: &str, picture: &Picture, eyes: &Eyes, seen: &mut Seen) -> (Option<Face>, u8) {
     let faces = detect(eyes.detector, picture, eyes.how);
     let mut canvas = Canvas::of(picture);
     for face in &faces.faces {
-        let far = Point {
-            x: face.corner.x + face.size.x,
-            y: face.corner.y + face.size.y,
-        };
-        let (above, below) = (
-            Point {
-                x: far.x,
-                ..face.corner
-            },
-            Point {
-                x: face.corner.x,
-                ..far
-            },
-        );
-        canvas.polygon(&[face.corner, above, far, below], FRAME);
+        canvas.polygon(&face.frame(), FRAME);
         for landmark in face.landmarks {
             canvas.dot(landmark, LANDMARK);
         }
     }
     seen.push((format!("{name}-faces.png"), canvas.finish()));
     // The largest one.
-    let first = faces.faces.first();
+    let first = faces.faces.first().copied();
     if let Some(aligned) = first.and_then(|face| Aligned::of(picture, &face.landmarks)) {
         seen.push((format!("{name}-aligned.png"), aligned.picture().clone()));
     }
-    faces.turns
+    (first, faces.turns)
 }
 
-/// The zone laid flat, and its cells as the network sees them.
-fn zone(name: &str, picture: &Picture, eyes: &Eyes, seen: &mut Seen) {
+/// The zone laid flat, and its cells as the network sees them. Returns its corners if it can be read.
+fn zone(name: &str, picture: &Picture, eyes: &Eyes, seen: &mut Seen) -> Option<[Point; 4]> {
     let grey = Grey::new(picture.width(), picture.height(), picture.luma());
-    let Some(reading) = grey.and_then(|grey| eyes.reader.read(&grey, eyes.how)) else {
-        return;
-    };
+    let reading = eyes.reader.read(&grey?, eyes.how)?;
     let strip = &reading.strip.grey;
     let flat = |width: usize, luma: &[u8]| {
         let rgb = luma.iter().flat_map(|v| [*v; 3]).collect();
@@ -118,6 +113,25 @@ fn zone(name: &str, picture: &Picture, eyes: &Eyes, seen: &mut Seen) {
     }
     if !luma.is_empty() {
         seen.push((format!("{name}-cells.png"), flat(width, &luma)));
+    }
+    corners(&reading, picture)
+}
+
+/// The outline, with what was read inside, and the document laid flat.
+fn outline(name: &str, picture: &Picture, printed: &Printed, seen: &mut Seen) {
+    let mut canvas = Canvas::of(picture);
+    for (corners, colour) in [(printed.face, FRAME), (printed.zone, CODE)] {
+        if let Some(corners) = corners {
+            canvas.polygon(&corners, colour);
+        }
+    }
+    let found = Outline::find(picture, printed);
+    if let Some(outline) = &found {
+        canvas.polygon(&outline.corners, OUTLINE);
+    }
+    seen.push((format!("{name}-outline.png"), canvas.finish()));
+    if let Some(flat) = found.and_then(|outline| outline.rectified(picture, SIDE)) {
+        seen.push((format!("{name}-flat.png"), flat));
     }
 }
 

@@ -6,22 +6,45 @@ use ve_ml_engine::Execution;
 use ve_ml_mrz::{
     image::Grey,
     text::{Check, Date, Document, Format, Outcome},
-    Reader,
+    Reader, Reading, NAT,
 };
-use ve_ml_pipeline::{features::check, stages::Stage, Findings, Picture, Reason, Slot};
+use ve_ml_pipeline::{
+    features::check, stages::Stage, Findings, Picture, Point, Reason, Slot, UNIT,
+};
 
 /// Mean lead of the best answer over the second from which a reading with a wrong check digit is a document's fault; below,
-/// the picture's. In units of the network's answers.
-const LEGIBLE: i32 = 1 << 11;
+/// the picture's.
+const LEGIBLE: i32 = 5 * NAT;
 /// Mean lead that counts as full confidence; less is a part of it.
-const FULL: i64 = 1 << 13;
+const FULL: i64 = 8 * NAT as i64;
 /// Values of [`Slot::DocumentKind`].
 const PASSPORT: i16 = 1;
 const IDENTITY_CARD: i16 = 2;
 const VISA: i16 = 3;
 
 /// A zone that could be read.
-pub struct Zone(Document);
+pub struct Zone {
+    document: Document,
+    corners: [Point; 4],
+}
+
+/// Where a zone stands in the picture that was read, corners as one reads; nothing when it cannot be read.
+pub fn corners(reading: &Reading, picture: &Picture) -> Option<[Point; 4]> {
+    if !reading.outcome.is_valid() && reading.lead < LEGIBLE {
+        return None;
+    }
+    // The corners are in the picture as it is, or after one quarter turn, even when it must be turned by two more.
+    let size = (picture.height(), picture.width());
+    let back = 4 - reading.turns % 2;
+    let finer = UNIT / ve_ml_mrz::image::UNIT;
+    Some(reading.quad.0.map(|p| {
+        let place = Point {
+            x: p.x * finer,
+            y: p.y * finer,
+        };
+        place.turned(size, back)
+    }))
+}
 
 impl Zone {
     /// Finds and reads the zone of a picture and sets its slots.
@@ -44,10 +67,10 @@ impl Zone {
             .stages
             .add_numbers(Stage::Mrz, [1, reading.lead.into(), reading.turns.into()]);
         findings.stages.add(Stage::Mrz, &text);
-        if !reading.outcome.is_valid() && reading.lead < LEGIBLE {
+        let Some(corners) = corners(&reading, picture) else {
             findings.reasons.push(Reason::MrzUnreadable);
             return None;
-        }
+        };
         let document = Document::read(lines, today.into());
         let checks = [
             (document.checks.number, check::NUMBER),
@@ -87,12 +110,17 @@ impl Zone {
         if present & !valid != 0 {
             findings.reasons.push(Reason::MrzCheckDigitWrong);
         }
-        Some(Self(document))
+        Some(Self { document, corners })
+    }
+
+    /// Where it stands in the picture: corners as one reads.
+    pub fn corners(&self) -> [Point; 4] {
+        self.corners
     }
 
     /// Value of [`Slot::DocumentKind`].
     pub fn kind(&self) -> i16 {
-        match self.0.format {
+        match self.document.format {
             Format::Td3 => PASSPORT,
             Format::Td1 | Format::Td2 => IDENTITY_CARD,
             Format::MrvA | Format::MrvB => VISA,
@@ -102,14 +130,14 @@ impl Zone {
     /// Its dates.
     pub fn dates(&self) -> Dates {
         let birth = self
-            .0
+            .document
             .birth
             .map(|b| Day::new(b.year, b.month.unwrap_or(12), b.day.unwrap_or(28)));
         Dates {
             birth,
             issued: None,
-            expiry: self.0.expiry.map(Day::from),
-            impossible: birth.is_none() || self.0.expiry.is_none(),
+            expiry: self.document.expiry.map(Day::from),
+            impossible: birth.is_none() || self.document.expiry.is_none(),
         }
     }
 
@@ -128,21 +156,23 @@ impl Zone {
             .zip(licence.given_names())
             .map(|(family, given)| {
                 let [primary, secondary] =
-                    [&self.0.name.primary, &self.0.name.secondary].map(|n| letters(n.as_bytes()));
+                    [&self.document.name.primary, &self.document.name.secondary]
+                        .map(|n| letters(n.as_bytes()));
                 let (family, given) = (letters(family), letters(given));
-                let same_family = primary == family || self.0.name.cut && either(&primary, &family);
+                let same_family =
+                    primary == family || self.document.name.cut && either(&primary, &family);
                 same_family && either(&secondary, &given)
             });
         let number = licence
             .number()
-            .map(|number| letters(number) == letters(self.0.number.as_bytes()));
-        let birth = self.0.birth.zip(licence.birth()).map(|(a, b)| {
+            .map(|number| letters(number) == letters(self.document.number.as_bytes()));
+        let birth = self.document.birth.zip(licence.birth()).map(|(a, b)| {
             a.year == b.year
                 && a.month.is_none_or(|m| m == b.month)
                 && a.day.is_none_or(|d| d == b.day)
         });
         let expiry = self
-            .0
+            .document
             .expiry
             .zip(licence.expiry())
             .map(|(a, b)| (a.year, a.month, a.day) == (b.year, b.month, b.day));

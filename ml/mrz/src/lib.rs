@@ -14,4 +14,4 @@ pub mod image;
 mod read;
 pub mod text;
 
-pub use read::{Reader, Reading};
+pub use read::{Reader, Reading, NAT};

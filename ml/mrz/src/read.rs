@@ -9,8 +9,10 @@ use crate::{
 use alloc::vec::Vec;
 use ve_ml_engine::{Error, Execution, Net};
 
-/// Steps in which answers are compared: half a natural logarithm of likelihood.
-const STEP: i32 = 1 << 7;
+/// What one natural logarithm of likelihood is worth in the network's answers: `2^fraction_bits` of the manifest.
+pub const NAT: i32 = 1 << 10;
+/// Steps in which answers are compared.
+const STEP: i32 = NAT / 2;
 /// Other readings of a cell that are worth a guess, and how far they may be behind the first.
 const OTHERS: usize = 2;
 const FAR: i32 = 4 * STEP;
@@ -19,8 +21,8 @@ const WORTH: i32 = 3 * STEP;
 /// Least mean lead of a reading that ends the search.
 const CERTAIN: i32 = 10 * STEP;
 /// How far a letter O must lead over a zero where both may stand: they differ by a tenth of their height, and numbers have
-/// far more zeros.
-const ROUND: i32 = 8 * STEP;
+/// more zeros than the synthetic ones that the network learned from.
+const ROUND: i32 = NAT;
 /// A day on which a date of either century lies in the past. Whether a day exists does not depend on today otherwise.
 const LATE: Date = Date {
     year: 2099,

@@ -157,7 +157,7 @@ impl Aligned {
 }
 
 /// The colour at a place, between its four pixels, in 1/65536.
-fn sample(picture: &Picture, at: Point) -> [i64; 3] {
+pub(crate) fn sample(picture: &Picture, at: Point) -> [i64; 3] {
     let (x, y) = (at.x.div_euclid(UNIT), at.y.div_euclid(UNIT));
     let (right, below) = (at.x.rem_euclid(UNIT), at.y.rem_euclid(UNIT));
     let mut sum = [0; 3];

@@ -63,6 +63,13 @@ impl Face {
         (left.x - right.x).pow(2) + (left.y - right.y).pow(2)
     }
 
+    /// Corners of the frame, upper left first, clockwise.
+    pub fn frame(&self) -> [Point; 4] {
+        let (left, top) = (self.corner.x, self.corner.y);
+        let (right, bottom) = (left + self.size.x, top + self.size.y);
+        [(left, top), (right, top), (right, bottom), (left, bottom)].map(|(x, y)| Point { x, y })
+    }
+
     /// Distance between the eyes in whole pixels, rounded down.
     pub fn eyes(&self) -> i64 {
         self.eyes_squared().isqrt() / UNIT

@@ -3,7 +3,8 @@
 //! * [`features`] is the schema: 64 numbers, each with a name, a range, a unit and a meaning.
 //! * [`reasons`] says why something is missing or wrong, and what a person can do about it.
 //! * [`decode()`] makes a picture of a file, [`detect`] finds faces in it, [`align`] moves a face onto the template, and
-//!   [`models`] runs the networks; [`quality`], [`capture`] and [`challenge`] judge the rest.
+//!   [`models`] runs the networks; [`outline`] finds the document's corners and lays it flat; [`quality`], [`capture`] and
+//!   [`challenge`] judge the rest.
 //! * [`Pipeline`] does it all and answers features, reasons and one digest for each stage ([`stages`]).
 //!
 //! The schema and the reasons belong to the scorer, which the runtime links too.
@@ -18,6 +19,7 @@ mod decode;
 pub mod detect;
 mod fixed;
 pub mod models;
+pub mod outline;
 mod picture;
 mod pipeline;
 pub mod quality;

@@ -22,6 +22,20 @@ pub struct Point {
 /// Units of a [`Point`] in a pixel.
 pub const UNIT: i64 = 256;
 
+impl Point {
+    /// The same place after a number of clockwise quarter turns of the picture, whose width and height before are given.
+    pub fn turned(self, (width, height): (usize, usize), quarters: u8) -> Self {
+        let far = |side: usize| (side as i64 - 1) * UNIT;
+        let (x, y) = match quarters % 4 {
+            0 => (self.x, self.y),
+            1 => (far(height) - self.y, self.x),
+            2 => (far(width) - self.x, far(height) - self.y),
+            _ => (self.y, far(width) - self.x),
+        };
+        Self { x, y }
+    }
+}
+
 impl Picture {
     /// A picture of given bytes.
     ///
@@ -160,6 +174,17 @@ mod tests {
         assert!(picture.turned(1).turned(3) == picture);
         assert!(picture.turned(2).turned(2) == picture);
         assert!(picture.turned(4) == picture);
+        for (quarters, (x, y)) in (0..4).flat_map(|q| [(q, (0, 0)), (q, (2, 1)), (q, (1, 0))]) {
+            let place = Point { x, y };
+            let whole = |p: Point| (p.x * UNIT, p.y * UNIT);
+            let (x, y) = whole(place);
+            let moved = Point { x, y }.turned((3, 2), quarters);
+            let turned = picture.turned(quarters);
+            assert_eq!(
+                turned.pixel(moved.x / UNIT, moved.y / UNIT),
+                picture.pixel(place.x, place.y)
+            );
+        }
         assert_eq!(reds(&picture.mirrored()), [2, 1, 0, 5, 4, 3]);
     }
 

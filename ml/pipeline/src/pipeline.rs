@@ -8,7 +8,8 @@ use crate::{
     detect::{detect, Face, Faces, ONE},
     features::{evidence, Features, Slot},
     models::{Detector, Embedder, Embedding},
-    picture::Picture,
+    outline::{Outline, Printed},
+    picture::{Picture, Point},
     quality::{Quality, DOCUMENT_SIDE},
     reasons::Reason,
     stages::{Digest, Stage, Stages},
@@ -97,8 +98,9 @@ pub struct Outcome {
 /// An implementation sets its own slots, pushes its own reasons and adds to its own stages of `findings`; it computes in
 /// integers and never panics, whatever the picture shows.
 pub trait Readers {
-    /// The front, turned so that the portrait stands upright, or as the camera held it if there is no portrait.
-    fn front(&mut self, picture: &Picture, findings: &mut Findings);
+    /// The front, turned so that the portrait stands upright, or as the camera held it if there is no portrait. Returns
+    /// where in this picture a machine-readable zone was read: corners as one reads.
+    fn front(&mut self, picture: &Picture, findings: &mut Findings) -> Option<[Point; 4]>;
     /// The back, as the camera held it.
     fn back(&mut self, picture: &Picture, findings: &mut Findings);
     /// After both: compares what was read.
@@ -107,7 +109,9 @@ pub trait Readers {
 
 /// Nothing is read: for evidence without a document, and for tests of everything else.
 impl Readers for () {
-    fn front(&mut self, _: &Picture, _: &mut Findings) {}
+    fn front(&mut self, _: &Picture, _: &mut Findings) -> Option<[Point; 4]> {
+        None
+    }
     fn back(&mut self, _: &Picture, _: &mut Findings) {}
     fn compare(&mut self, _: &mut Findings) {}
 }
@@ -163,7 +167,12 @@ impl Pipeline<'_> {
             if let Some(face) = faces.faces.first() {
                 portrait = self.embed(&picture, face, findings).map(|(_, e)| e);
             }
-            readers.front(&upright(picture, faces.turns), findings);
+            let size = (picture.width(), picture.height());
+            let face = faces.faces.first().map(Face::frame);
+            let face = face.map(|f| f.map(|p| p.turned(size, faces.turns)));
+            let picture = upright(picture, faces.turns);
+            let zone = readers.front(&picture, findings);
+            findings.outline(&picture, &Printed { face, zone });
         }
         if let Some(picture) = findings.decode(evidence.back) {
             readers.back(&picture, findings);
@@ -334,6 +343,26 @@ impl Findings {
             .set(Slot::PortraitConfidence, face.confidence * 1000 / ONE);
         self.features.set(Slot::PortraitEyes, face.eyes());
         self.expect(face.eyes() >= MIN_PORTRAIT_EYES, Reason::PortraitTooSmall);
+    }
+
+    fn outline(&mut self, picture: &Picture, printed: &Printed) {
+        let Some(outline) = Outline::find(picture, printed) else {
+            self.stages.add_numbers(Stage::Outline, [0]);
+            let nothing = printed.face.is_none() && printed.zone.is_none();
+            self.reasons.push(if nothing {
+                Reason::DocumentNotFound
+            } else {
+                Reason::OutlineNotFound
+            });
+            return;
+        };
+        let corners = outline.corners.into_iter().flat_map(|p| [p.x, p.y]);
+        let numbers = [1, outline.edges as i64, outline.is_cut.into()];
+        self.stages
+            .add_numbers(Stage::Outline, numbers.into_iter().chain(corners));
+        self.features.set(Slot::DocumentFound, 1);
+        self.features.set(Slot::DocumentWidth, outline.width());
+        self.expect(!outline.is_cut, Reason::DocumentCut);
     }
 
     fn selfie(&mut self, faces: &Faces, face: &Face, quality: &Quality) {

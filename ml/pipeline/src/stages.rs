@@ -5,7 +5,8 @@ use blake2::{digest::consts::U32, Blake2b, Digest as _};
 /// BLAKE2b with 256 bits.
 pub type Digest = [u8; 32];
 
-/// The stages, in the order in which they run.
+/// The stages. A stage keeps its number, so one that came later stands behind the features; it runs after the reading of
+/// the document's front.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Stage {
@@ -29,11 +30,13 @@ pub enum Stage {
     Barcode = 8,
     /// The features.
     Features = 9,
+    /// Corners of the document's outline.
+    Outline = 10,
 }
 
 impl Stage {
-    /// All stages, in their order.
-    pub const ALL: [Self; 10] = [
+    /// All stages, by their numbers.
+    pub const ALL: [Self; 11] = [
         Self::Decode,
         Self::Quality,
         Self::Detect,
@@ -44,6 +47,7 @@ impl Stage {
         Self::Mrz,
         Self::Barcode,
         Self::Features,
+        Self::Outline,
     ];
 }
 

@@ -61,6 +61,8 @@ reasons! {
     DocumentBlurred = 24, "The picture of the document is blurred: hold still and let the camera focus.";
     DocumentTooDark = 25, "The picture of the document is too dark: use more light.";
     DocumentTooBright = 26, "Light reflects from the document or the picture is too bright: tilt the document away from the lamp.";
+    OutlineNotFound = 27, "The document's edges were not found: put it flat on a plain surface of another colour, with all corners visible.";
+    DocumentCut = 28, "Part of the document is outside the picture: hold the camera farther away, until all corners are visible.";
 
     // Selfie against portrait.
     FacesDiffer = 30, "The selfie and the portrait show different people: use your own document.";

@@ -268,7 +268,9 @@ impl Context {
     ) -> InScheduler {
         match status {
             Status::Queued => InScheduler::Pending,
-            Status::Running { since } if started_at.is_some() => InScheduler::Running { since },
+            Status::Running { since, first } if first || started_at.is_some() => {
+                InScheduler::Running { since }
+            }
             Status::Ended(_) if submitted && started_at.is_some() => {
                 InScheduler::Ended { since: started_at }
             }
@@ -278,7 +280,7 @@ impl Context {
                     Ok(rows) => {
                         let first = rows.iter().filter_map(|row| row.started).min();
                         match running_or_ended {
-                            Status::Running { since } => InScheduler::Running {
+                            Status::Running { since, .. } => InScheduler::Running {
                                 since: first.unwrap_or(since),
                             },
                             _ => InScheduler::Ended { since: first },
@@ -358,6 +360,7 @@ impl Context {
         };
         let done = match action {
             Action::Adopt => {
+                local.seen_at = Some(now_ms());
                 self.records.put(&local).await?;
                 self.passed("adopted");
                 match state {

@@ -24,6 +24,7 @@ mod health;
 mod identities;
 mod library;
 mod local;
+mod looks;
 pub mod metering;
 mod metrics;
 pub mod policy;

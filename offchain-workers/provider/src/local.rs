@@ -63,6 +63,9 @@ pub struct LocalJob {
     pub agreement: AgreementId,
     /// On which cluster.
     pub cluster: ClusterId,
+    /// When the worker first saw it.
+    #[serde(default)]
+    pub seen_at: Option<Moment>,
     /// Outcome of the check before acceptance.
     #[serde(default)]
     pub admission: Option<Admission>,
@@ -122,6 +125,7 @@ impl LocalJob {
         Self {
             agreement,
             cluster,
+            seen_at: None,
             admission: None,
             identity: None,
             room: None,

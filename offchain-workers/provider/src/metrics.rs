@@ -1,8 +1,9 @@
 //! What the role counts. Every series exists, at zero, before the first connection is made.
 
-use crate::{local::LocalJob, policy::Outside};
+use crate::{local::LocalJob, policy::Outside, reconcile::Action};
 use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    exponential_buckets, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    IntGauge, IntGaugeVec, Opts, Registry,
 };
 
 /// The calls that the role makes.
@@ -32,6 +33,10 @@ pub struct Metrics {
     pub usage_reports: IntCounter,
     /// Steps that failed because somebody did not answer, by whom.
     pub unanswered: IntCounterVec,
+    /// Seconds of one step of one job, by step.
+    pub step_seconds: HistogramVec,
+    /// Seconds from the first sight of a job until its scheduler has it.
+    pub hand_over_seconds: Histogram,
     /// Seconds of one reconciliation of all jobs.
     pub reconcile_seconds: Histogram,
     /// Whether the last reconciliation could read everything it needed.
@@ -71,6 +76,21 @@ impl Metrics {
                 ),
                 &["who"],
             )?,
+            step_seconds: HistogramVec::new(
+                HistogramOpts::new(
+                    "virtengine_provider_step_seconds",
+                    "Duration of one step of one job",
+                ),
+                &["step"],
+            )?,
+            hand_over_seconds: Histogram::with_opts(
+                HistogramOpts::new(
+                    "virtengine_provider_hand_over_seconds",
+                    "From the first sight of a job until its scheduler has it",
+                )
+                // Half a second to a quarter of an hour.
+                .buckets(exponential_buckets(0.5, 2.0, 12)?),
+            )?,
             reconcile_seconds: Histogram::with_opts(HistogramOpts::new(
                 "virtengine_provider_reconcile_seconds",
                 "Duration of one reconciliation",
@@ -87,6 +107,8 @@ impl Metrics {
         registry.register(Box::new(metrics.calls_failed.clone()))?;
         registry.register(Box::new(metrics.usage_reports.clone()))?;
         registry.register(Box::new(metrics.unanswered.clone()))?;
+        registry.register(Box::new(metrics.step_seconds.clone()))?;
+        registry.register(Box::new(metrics.hand_over_seconds.clone()))?;
         registry.register(Box::new(metrics.reconcile_seconds.clone()))?;
         registry.register(Box::new(metrics.healthy.clone()))?;
         for phase in LocalJob::PHASES {
@@ -95,6 +117,9 @@ impl Metrics {
         for call in CALLS {
             metrics.calls_submitted.with_label_values(&[call]).reset();
             metrics.calls_failed.with_label_values(&[call]).reset();
+        }
+        for step in Action::STEPS {
+            metrics.step_seconds.with_label_values(&[step]);
         }
         for outside in Outside::ALL {
             metrics

@@ -143,6 +143,22 @@ pub enum Action {
 }
 
 impl Action {
+    /// Names of those that are steps of the worker, and no calls to the chain.
+    pub const STEPS: [&'static str; 12] = [
+        "adopt",
+        "admit",
+        "stage",
+        "submit",
+        "mark-submitted",
+        "meter",
+        "log",
+        "cancel",
+        "collect",
+        "disclose",
+        "retire",
+        "clean",
+    ];
+
     /// Name for logs and metrics.
     pub fn name(&self) -> &'static str {
         match self {
@@ -201,10 +217,23 @@ fn due(last: Option<Moment>, interval: u64, now: Now) -> bool {
     last.is_none_or(|at| now.moment >= at.saturating_add(interval))
 }
 
+/// Whether the job cannot be in the scheduler, because this record of it is older than its acceptance and says that it was
+/// not handed over. Only what is begun is decided on this, never what is ended: a record may have been restored.
+pub fn is_untouched(observed: &Observed, local: &LocalJob) -> bool {
+    let wanted = match observed {
+        Observed::Open(job) | Observed::Ahead(job) => {
+            job.state == JobState::Accepted && !job.cancel_requested && !job.started
+        }
+        _ => false,
+    };
+    wanted && local.is_admitted() && local.submission == Submission::None && local.end.is_none()
+}
+
 /// Whether the scheduler must be asked before [`reconcile`] can decide.
 pub fn needs_scheduler(observed: &Observed, local: Option<&LocalJob>) -> bool {
     match (observed, local) {
         (_, None) => false,
+        (observed, Some(local)) if is_untouched(observed, local) => false,
         // Unless it was begun on an acceptance that was undone, nobody can have it.
         (
             Observed::Open(OnChain {

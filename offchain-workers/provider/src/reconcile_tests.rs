@@ -598,3 +598,39 @@ fn reconcile_should_report_no_usage_when_the_end_was_the_providers_fault() {
         );
     }
 }
+
+#[test]
+fn a_job_should_be_taken_for_untouched_only_when_nothing_but_a_start_can_follow() {
+    assert!(is_untouched(&open(JobState::Accepted), &admitted()));
+    assert!(is_untouched(&open(JobState::Accepted), &staged()));
+    assert!(is_untouched(
+        &in_the_tip(JobState::Accepted, false),
+        &admitted()
+    ));
+    let others = [
+        (open(JobState::Assigned), admitted()),
+        (open(JobState::Queued), admitted()),
+        (cancelling(JobState::Accepted), admitted()),
+        (Observed::Gone, admitted()),
+        // The record was made after the acceptance: whoever lost the one before may have handed the job over.
+        (open(JobState::Accepted), job()),
+        (open(JobState::Accepted), submitted()),
+        (
+            open(JobState::Accepted),
+            LocalJob {
+                submission: Submission::Intended,
+                ..admitted()
+            },
+        ),
+        (open(JobState::Accepted), ended_as_cancelled()),
+    ];
+    for (observed, local) in others {
+        assert!(!is_untouched(&observed, &local), "{observed:?} {local:?}");
+        assert!(
+            needs_scheduler(&observed, Some(&local))
+                || local.submission == Submission::None
+                || local.end.is_some()
+        );
+    }
+    assert!(!needs_scheduler(&open(JobState::Accepted), Some(&staged())));
+}

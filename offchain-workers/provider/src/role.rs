@@ -8,11 +8,10 @@
 use crate::{
     calls::Calls,
     context::{now_ms, Context},
-    local::{LocalJob, Submission},
+    local::LocalJob,
+    looks::Looks,
     policy::{on_error, Outside, StepError, Verdict},
-    reconcile::{
-        meanwhile, needs_scheduler, reconcile, Action, InScheduler, Now, Observed, OnChain,
-    },
+    reconcile::{is_untouched, meanwhile, reconcile, Action, InScheduler, Now, Observed, OnChain},
     view::{Batch, Snapshot},
     watch::{Seen, Watch},
 };
@@ -30,8 +29,7 @@ use tokio::{
     sync::{watch, Notify},
     task::JoinSet,
 };
-use ve_slurm::SchedulerJobId;
-use virtengine_primitives::{hpc::JobState, AgreementId, BlockNumber, ClusterId, Moment};
+use virtengine_primitives::{hpc::JobState, AgreementId, BlockNumber, ClusterId};
 
 /// Pause after something happened, so that what happens at the same time is decided together.
 const GATHER: Duration = Duration::from_millis(15);
@@ -79,6 +77,14 @@ pub struct Role {
     unwritable: Option<String>,
     /// The block whose time was last read.
     block: Option<BlockNumber>,
+    /// What a height of the best chain adds to jobs, as far as it was read.
+    tip: (BlockNumber, HashMap<AgreementId, Option<Seen>>),
+    /// What the schedulers say.
+    looks: Looks,
+    /// When a scheduler's turn to be asked comes.
+    next_look: Option<Instant>,
+    /// Something but an answer of a scheduler has happened since they were last asked.
+    news: bool,
     /// Jobs whose step found no room, and since which round: who waits longest comes first.
     waiting: HashMap<AgreementId, u64>,
     rounds: u64,
@@ -107,6 +113,10 @@ impl Role {
             took: Duration::ZERO,
             unwritable: None,
             block: None,
+            tip: (0, HashMap::new()),
+            looks: Looks::default(),
+            next_look: None,
+            news: true,
             waiting: HashMap::new(),
             rounds: 0,
         }
@@ -117,7 +127,13 @@ impl Role {
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
             let begun = Instant::now();
-            let pause = match self.round().await {
+            // A round decides nothing before it has seen everything, and what it began goes on by itself: it need not end.
+            let round = tokio::select! {
+                biased;
+                _ = stop.changed() => break,
+                round = self.round() => round,
+            };
+            let pause = match round {
                 Ok(()) => {
                     self.failed_rounds = 0;
                     match &self.unwritable {
@@ -182,8 +198,24 @@ impl Role {
                 None => std::future::pending().await,
             }
         };
+        let next_look = self.next_look;
+        let turn = async {
+            match next_look {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        self.news = true;
         let ended = tokio::select! {
             Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => Some(done),
+            () = self.looks.answered(), if !only_time => {
+                self.news = false;
+                None
+            }
+            () = turn, if !only_time => {
+                self.news = false;
+                None
+            }
             () = news => None,
             () = retry => None,
         };
@@ -194,6 +226,7 @@ impl Role {
             tokio::time::sleep(gather).await;
         }
         while let Some(done) = self.tasks.try_join_next() {
+            self.news = true;
             self.settle(done);
         }
     }
@@ -287,8 +320,8 @@ impl Role {
             .retain(|_, (_, until)| until.elapsed() < FORGIVEN);
 
         let ahead = self.look_ahead().await?;
-        let looks = self.look_at_schedulers(&ahead, now).await;
-        let mut decisions = self.decide(&ahead, &looks, now);
+        self.look_at_schedulers(&ahead, now);
+        let mut decisions = self.decide(&ahead, now);
         self.rounds = self.rounds.saturating_add(1);
         let (waited, now) = (std::mem::take(&mut self.waiting), self.rounds);
         let since = |id| waited.get(&id).copied().unwrap_or(now);
@@ -311,15 +344,11 @@ impl Role {
     }
 
     fn is_free(&self, id: AgreementId) -> bool {
-        !self.busy.contains(&id)
-            && self
-                .failing
-                .get(&id)
-                .is_none_or(|(_, until)| *until <= Instant::now())
+        is_free(&self.busy, &self.failing, id)
     }
 
     /// What the best chain adds to jobs that are to be accepted, or whose acceptance is in a block that is not final.
-    async fn look_ahead(&self) -> Result<HashMap<AgreementId, Seen>, StepError> {
+    async fn look_ahead(&mut self) -> Result<HashMap<AgreementId, Seen>, StepError> {
         let records = &self.context.records;
         let wanted: Vec<(AgreementId, ClusterId)> = self
             .watch
@@ -345,7 +374,13 @@ impl Role {
         }
         let tip = self.context.chain.tip().await;
         let tip = tip.map_err(StepError::unanswered(Outside::Chain))?;
-        let looked: Vec<_> = stream::iter(wanted)
+        // Each job is read once at each height.
+        if self.tip.0 != tip.number() {
+            self.tip = (tip.number(), HashMap::new());
+        }
+        let known = &mut self.tip.1;
+        let unknown = wanted.iter().filter(|(id, _)| !known.contains_key(id));
+        let looked: Vec<_> = stream::iter(unknown.copied().collect::<Vec<_>>())
             .map(|(id, cluster)| {
                 let tip = tip.clone();
                 async move {
@@ -357,92 +392,30 @@ impl Role {
             .buffer_unordered(LOOKS)
             .collect()
             .await;
-        let mut ahead = HashMap::new();
         for looked in looked {
-            if let (id, Some(seen)) = looked? {
-                ahead.insert(id, seen);
-            }
+            let (id, seen) = looked?;
+            known.insert(id, seen);
         }
-        Ok(ahead)
+        let ahead = wanted
+            .iter()
+            .filter_map(|(id, _)| Some((*id, known.get(id).copied()??)));
+        Ok(ahead.collect())
     }
 
-    /// What the schedulers say of every job for which it matters; each is asked once for all that it has a name for.
-    async fn look_at_schedulers(
-        &self,
-        ahead: &HashMap<AgreementId, Seen>,
-        now: Now,
-    ) -> HashMap<AgreementId, InScheduler> {
-        let context = &*self.context;
-        let retention = context.settings.intervals.retention;
-        let most = context.settings.parallel.saturating_mul(4);
-        // By cluster and by whom the jobs run as: each has a client of its own.
-        let mut named: HashMap<_, Vec<(AgreementId, Seen, SchedulerJobId)>> = HashMap::new();
-        let mut unnamed = Vec::new();
-        for (id, seen) in self.watch.all().filter(|(id, _)| self.is_free(*id)) {
-            let seen = *ahead.get(&id).unwrap_or(seen);
-            context.records.with(id, |local| {
-                let Some(local) = local.filter(|l| needs_scheduler(&seen.observed, Some(l))) else {
-                    return;
-                };
-                // What has ended for good stays so until its directory may go.
-                let rests = |at: Moment| now.moment < at.saturating_add(retention);
-                if local.retired_at.is_some_and(rests) {
-                    return;
-                }
-                match &local.scheduler_job {
-                    Some(name) if local.submission == Submission::Done => {
-                        let whose = (seen.cluster, local.identity.clone());
-                        let jobs = named.entry(whose).or_default();
-                        jobs.push((id, seen, name.clone()));
-                    }
-                    // Looked for one by one, and only as many as may be taken further now: the oldest.
-                    _ if unnamed.len() < most => unnamed.push((id, seen, local.clone())),
-                    _ => {}
-                }
-            });
-        }
-        let mut looks = HashMap::new();
-        for ((cluster, identity), jobs) in named {
-            let cluster = context.settings.cluster(cluster);
-            let scheduler = match cluster.map(|c| c.scheduler(identity.as_deref())) {
-                Some(Ok(Some(scheduler))) => scheduler,
-                Some(Err(error)) => {
-                    self.note(None, &error);
-                    continue;
-                }
-                _ => continue,
-            };
-            let scheduler = &*scheduler;
-            let names: Vec<_> = jobs.iter().map(|(_, _, name)| name.clone()).collect();
-            let statuses = scheduler.statuses(&names).await;
-            let understood = stream::iter(jobs.into_iter().zip(statuses))
-                .map(|((id, seen, name), status)| async move {
-                    let started = seen.started_at;
-                    let look = context
-                        .understand(scheduler, &name, true, started, status)
-                        .await;
-                    (id, look)
-                })
-                .buffer_unordered(LOOKS);
-            looks.extend(understood.collect::<Vec<_>>().await);
-        }
-        let found = stream::iter(unnamed)
-            .map(|(id, seen, local)| async move {
-                let look = context.look(seen.cluster, &local, seen.started_at).await;
-                (id, look)
-            })
-            .buffer_unordered(LOOKS);
-        looks.extend(found.collect::<Vec<_>>().await);
-        looks
+    /// Asks the schedulers about every job for which it matters what they say.
+    fn look_at_schedulers(&mut self, ahead: &HashMap<AgreementId, Seen>, now: Now) {
+        let (busy, failing) = (&self.busy, &self.failing);
+        let jobs = self
+            .watch
+            .all()
+            .filter(|(id, _)| is_free(busy, failing, *id));
+        let jobs = jobs.map(|(id, seen)| (id, *ahead.get(&id).unwrap_or(seen)));
+        let news = std::mem::take(&mut self.news);
+        self.next_look = self.looks.ask(&self.context, jobs, now.moment, news);
     }
 
     /// What is to be done now, of all that is not under way.
-    fn decide(
-        &mut self,
-        ahead: &HashMap<AgreementId, Seen>,
-        looks: &HashMap<AgreementId, InScheduler>,
-        now: Now,
-    ) -> Vec<Decision> {
+    fn decide(&mut self, ahead: &HashMap<AgreementId, Seen>, now: Now) -> Vec<Decision> {
         let context = self.context.clone();
         let intervals = &context.settings.intervals;
         let mut decisions = Vec::new();
@@ -452,8 +425,11 @@ impl Role {
                 continue;
             }
             let seen = *ahead.get(&id).unwrap_or(seen);
-            let look = looks.get(&id).copied().unwrap_or(InScheduler::Unknown);
             let action = context.records.with(id, |local| {
+                let look = match local.is_some_and(|l| is_untouched(&seen.observed, l)) {
+                    true => InScheduler::Absent,
+                    false => self.looks.of(id),
+                };
                 let action = reconcile(&seen.observed, local, look, intervals, now);
                 match (&action, local) {
                     (Action::Accept, Some(local)) if self.accepting.contains_key(&id) => {
@@ -490,13 +466,21 @@ impl Role {
             return false;
         }
         self.busy.insert(id);
+        self.looks.outdated(id);
         let (context, snapshot) = (self.context.clone(), snapshot.clone());
         self.tasks.spawn(async move {
+            let took = context
+                .metrics
+                .step_seconds
+                .with_label_values(&[step.name()]);
+            let took = took.start_timer();
             let step =
                 AssertUnwindSafe(context.perform(step, id, cluster, snapshot)).catch_unwind();
+            let result = step.await.unwrap_or_else(|_| Err(panicked()));
+            took.observe_duration();
             Done {
                 calls: None,
-                results: vec![(id, step.await.unwrap_or_else(|_| Err(panicked())))],
+                results: vec![(id, result)],
             }
         });
         true
@@ -515,6 +499,7 @@ impl Role {
             }
             _ => {
                 self.busy.extend(jobs.iter().copied());
+                jobs.iter().for_each(|job| self.looks.outdated(*job));
                 Sent::Other
             }
         };
@@ -536,6 +521,16 @@ impl Role {
             }
         });
     }
+}
+
+/// Whether nothing is under way for a job, and no failure of its is waited out.
+fn is_free(
+    busy: &HashSet<AgreementId>,
+    failing: &HashMap<AgreementId, (u32, Instant)>,
+    id: AgreementId,
+) -> bool {
+    let waited = |(_, until): &(u32, Instant)| *until <= Instant::now();
+    !busy.contains(&id) && failing.get(&id).is_none_or(waited)
 }
 
 /// A defect of ours in one job's step must not take the other jobs down: it is decided again, later and later.

@@ -172,6 +172,8 @@ pub enum Status {
     Running {
         /// Start of the present attempt's first task.
         since: UnixMs,
+        /// It is known that there was no attempt before. If not, [`crate::Scheduler::attempts`] says whether there was.
+        first: bool,
     },
     /// All tasks ended and none will be started again. For an array see [`crate::overall`].
     Ended(EndState),

@@ -1,6 +1,6 @@
 //! The SQLite file: opening, migrating, transactions.
 
-use crate::Error;
+use crate::{writer::Writer, Error};
 use sqlx::{
     migrate::{Migration, MigrationType, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
@@ -47,6 +47,8 @@ pub(crate) fn now() -> i64 {
 pub struct Database {
     pool: SqlitePool,
     path: PathBuf,
+    /// Single changes go through it. The writer's own handle has none.
+    writer: Option<Writer>,
     _lock: Option<Arc<File>>,
 }
 
@@ -83,6 +85,7 @@ impl Database {
         Self::prepare(Self {
             pool,
             path: path.into(),
+            writer: None,
             _lock: Some(Arc::new(lock)),
         })
         .await
@@ -101,6 +104,7 @@ impl Database {
         Self::prepare(Self {
             pool,
             path: "(memory)".into(),
+            writer: None,
             _lock: None,
         })
         .await
@@ -114,13 +118,20 @@ impl Database {
             .busy_timeout(WRITE_TIMEOUT)
     }
 
-    async fn prepare(self) -> Result<Self, Error> {
+    async fn prepare(mut self) -> Result<Self, Error> {
         let wrong = |reason: String| Error::Migration {
             path: self.path.display().to_string(),
             reason,
         };
         match migrations().run(&self.pool).await {
-            Ok(()) => Ok(self),
+            Ok(()) => {
+                // Without the lock: the file is free as soon as nobody can want a change any more.
+                self.writer = Some(Writer::start(Self {
+                    _lock: None,
+                    ..self.clone()
+                }));
+                Ok(self)
+            }
             Err(sqlx::migrate::MigrateError::Execute(error)) => Err(error.into()),
             Err(other) => Err(wrong(other.to_string())),
         }
@@ -158,6 +169,11 @@ impl Database {
     /// Writes what is pending to the main file and closes it. Not needed for safety, only for a tidy folder.
     pub async fn close(self) {
         self.pool.close().await;
+    }
+
+    pub(crate) fn writer(&self) -> Result<&Writer, Error> {
+        let closed = || Error::from(sqlx::Error::PoolClosed);
+        self.writer.as_ref().ok_or_else(closed)
     }
 
     pub(crate) async fn reader(&self) -> Result<sqlx::pool::PoolConnection<Sqlite>, Error> {

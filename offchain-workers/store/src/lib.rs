@@ -36,6 +36,7 @@ mod database;
 mod error;
 mod outbox;
 mod records;
+mod writer;
 
 pub use artifacts::{Artifact, ArtifactReader, ArtifactWriter, Artifacts, Listed};
 pub use database::{Database, Transaction};

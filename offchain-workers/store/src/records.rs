@@ -91,6 +91,127 @@ async fn version(c: &mut SqliteConnection, kind: &str, id: &str) -> Result<u64, 
         .unsigned_abs())
 }
 
+/// A change of one record.
+pub(crate) struct Change {
+    pub kind: String,
+    pub id: String,
+    pub what: What,
+}
+
+/// What is done with the record. Values are JSON; versions those that it was read at.
+pub(crate) enum What {
+    Insert { value: String },
+    Update { value: String, version: u64 },
+    Remove { version: u64 },
+}
+
+/// Version and time of a record after a change.
+#[derive(Clone, Copy)]
+pub(crate) struct Stamp {
+    pub version: u64,
+    pub updated: u64,
+}
+
+/// Makes a change, at a time. `Conflict`, and nothing is changed, if the record is not what it was read as.
+pub(crate) async fn apply(
+    c: &mut SqliteConnection,
+    change: &Change,
+    time: i64,
+) -> Result<Stamp, Error> {
+    let Change { kind, id, what } = change;
+    let narrow = |version: u64| i64::try_from(version).unwrap_or(i64::MAX);
+    let (done, expected, version_after) = match what {
+        What::Insert { value } => {
+            let insert = sqlx::query(
+                "INSERT INTO records (kind, id, version, value, updated) VALUES (?1, ?2, 1, ?3, ?4) \
+                 ON CONFLICT DO NOTHING",
+            )
+            .bind(kind)
+            .bind(id)
+            .bind(value)
+            .bind(time);
+            (insert.execute(&mut *c).await?, 0, 1)
+        }
+        What::Update { value, version } => {
+            let update = sqlx::query(
+                "UPDATE records SET value = ?3, version = version + 1, updated = ?4 \
+                 WHERE kind = ?1 AND id = ?2 AND version = ?5",
+            )
+            .bind(kind)
+            .bind(id)
+            .bind(value)
+            .bind(time)
+            .bind(narrow(*version));
+            let after = version.saturating_add(1);
+            (update.execute(&mut *c).await?, *version, after)
+        }
+        What::Remove { version } => {
+            let remove =
+                sqlx::query("DELETE FROM records WHERE kind = ?1 AND id = ?2 AND version = ?3")
+                    .bind(kind)
+                    .bind(id)
+                    .bind(narrow(*version));
+            (remove.execute(&mut *c).await?, *version, *version)
+        }
+    };
+    if done.rows_affected() == 0 {
+        return Err(Error::Conflict {
+            kind: kind.clone(),
+            id: id.clone(),
+            expected,
+            found: version(c, kind, id).await?,
+        });
+    }
+    Ok(Stamp {
+        version: version_after,
+        updated: time.unsigned_abs(),
+    })
+}
+
+fn insertion<T: Serialize>(kind: &str, id: &str, value: &T) -> Result<Change, Error> {
+    Ok(Change {
+        kind: kind.into(),
+        id: id.into(),
+        what: What::Insert {
+            value: encode(kind, id, value)?,
+        },
+    })
+}
+
+fn update_of<T: Serialize>(kind: &str, record: &Record<T>) -> Result<Change, Error> {
+    Ok(Change {
+        kind: kind.into(),
+        id: record.id.clone(),
+        what: What::Update {
+            value: encode(kind, &record.id, &record.value)?,
+            version: record.version,
+        },
+    })
+}
+
+fn removal(kind: &str, id: &str, version: u64) -> Change {
+    Change {
+        kind: kind.into(),
+        id: id.into(),
+        what: What::Remove { version },
+    }
+}
+
+impl<T> Record<T> {
+    fn stamp(&mut self, stamp: Stamp) {
+        (self.version, self.updated) = (stamp.version, stamp.updated);
+    }
+}
+
+fn inserted<T: Clone>(id: &str, value: &T, stamp: Stamp) -> Record<T> {
+    Record {
+        id: id.into(),
+        version: stamp.version,
+        updated: stamp.updated,
+        value: value.clone(),
+    }
+}
+
 impl Transaction {
     /// Inserts a record; `Conflict` if there is one.
     pub async fn insert<T: Serialize + Clone>(
@@ -99,31 +220,9 @@ impl Transaction {
         id: &str,
         value: &T,
     ) -> Result<Record<T>, Error> {
-        let time = now();
-        let done = sqlx::query(
-            "INSERT INTO records (kind, id, version, value, updated) VALUES (?1, ?2, 1, ?3, ?4) ON CONFLICT DO NOTHING",
-        )
-        .bind(kind)
-        .bind(id)
-        .bind(encode(kind, id, value)?)
-        .bind(time)
-        .execute(self.connection())
-        .await?;
-        if done.rows_affected() == 0 {
-            let found = version(self.connection(), kind, id).await?;
-            return Err(Error::Conflict {
-                kind: kind.into(),
-                id: id.into(),
-                expected: 0,
-                found,
-            });
-        }
-        Ok(Record {
-            id: id.into(),
-            version: 1,
-            updated: time.unsigned_abs(),
-            value: value.clone(),
-        })
+        let change = insertion(kind, id, value)?;
+        let stamp = apply(self.connection(), &change, now()).await?;
+        Ok(inserted(id, value, stamp))
     }
 
     /// Reads a record.
@@ -152,51 +251,19 @@ impl Transaction {
         kind: &str,
         record: &mut Record<T>,
     ) -> Result<(), Error> {
-        let time = now();
-        let done = sqlx::query(
-            "UPDATE records SET value = ?3, version = version + 1, updated = ?4 \
-             WHERE kind = ?1 AND id = ?2 AND version = ?5",
-        )
-        .bind(kind)
-        .bind(&record.id)
-        .bind(encode(kind, &record.id, &record.value)?)
-        .bind(time)
-        .bind(i64::try_from(record.version).unwrap_or(i64::MAX))
-        .execute(self.connection())
-        .await?;
-        if done.rows_affected() == 0 {
-            return Err(self.conflict(kind, &record.id, record.version).await?);
-        }
-        record.version += 1;
-        record.updated = time.unsigned_abs();
+        let change = update_of(kind, record)?;
+        record.stamp(apply(self.connection(), &change, now()).await?);
         Ok(())
     }
 
     /// Removes the record that was read at `version`. `Conflict` if it changed since, or is gone.
     pub async fn remove(&mut self, kind: &str, id: &str, version: u64) -> Result<(), Error> {
-        let done = sqlx::query("DELETE FROM records WHERE kind = ?1 AND id = ?2 AND version = ?3")
-            .bind(kind)
-            .bind(id)
-            .bind(i64::try_from(version).unwrap_or(i64::MAX))
-            .execute(self.connection())
-            .await?;
-        match done.rows_affected() {
-            0 => Err(self.conflict(kind, id, version).await?),
-            _ => Ok(()),
-        }
-    }
-
-    async fn conflict(&mut self, kind: &str, id: &str, expected: u64) -> Result<Error, Error> {
-        let found = version(self.connection(), kind, id).await?;
-        Ok(Error::Conflict {
-            kind: kind.into(),
-            id: id.into(),
-            expected,
-            found,
-        })
+        let change = removal(kind, id, version);
+        apply(self.connection(), &change, now()).await.map(drop)
     }
 }
 
+/// Single changes that come at the same time share a commit.
 impl Database {
     /// [`Transaction::insert`], committed.
     pub async fn insert<T: Serialize + Clone>(
@@ -205,10 +272,8 @@ impl Database {
         id: &str,
         value: &T,
     ) -> Result<Record<T>, Error> {
-        let mut change = self.begin().await?;
-        let record = change.insert(kind, id, value).await?;
-        change.commit().await?;
-        Ok(record)
+        let stamp = self.writer()?.write(insertion(kind, id, value)?).await?;
+        Ok(inserted(id, value, stamp))
     }
 
     /// Reads a record.
@@ -236,22 +301,13 @@ impl Database {
         kind: &str,
         record: &mut Record<T>,
     ) -> Result<(), Error> {
-        let (version, updated) = (record.version, record.updated);
-        let mut change = self.begin().await?;
-        let mut done = change.update(kind, record).await;
-        if done.is_ok() {
-            done = change.commit().await;
-        }
-        if done.is_err() {
-            (record.version, record.updated) = (version, updated);
-        }
-        done
+        record.stamp(self.writer()?.write(update_of(kind, record)?).await?);
+        Ok(())
     }
 
     /// [`Transaction::remove`], committed.
     pub async fn remove(&self, kind: &str, id: &str, version: u64) -> Result<(), Error> {
-        let mut change = self.begin().await?;
-        change.remove(kind, id, version).await?;
-        change.commit().await
+        let done = self.writer()?.write(removal(kind, id, version)).await;
+        done.map(drop)
     }
 }

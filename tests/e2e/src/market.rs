@@ -24,6 +24,8 @@ pub struct MarketOptions {
     pub node: Vec<String>,
     /// Do not start the worker.
     pub without_worker: bool,
+    /// Templates of the workload library that are sold beside what every market sells.
+    pub templates: Vec<&'static str>,
 }
 
 /// A running market. Bob owns the provider, Alice buys.
@@ -52,18 +54,20 @@ impl Market {
             chain: OnceCell::new(),
             dir,
         };
-        market.register().inspect_err(|_| market.dir.keep())?;
+        market
+            .register(&options.templates)
+            .inspect_err(|_| market.dir.keep())?;
         if !options.without_worker {
             market.start_worker()?;
         }
         Ok(market)
     }
 
-    fn register(&self) -> Result<()> {
+    fn register(&self, templates: &[&str]) -> Result<()> {
         // What the demo sells, and the templates that only tests want.
         let library = self.path("templates");
         copy_folder(&repository().join("tests/e2e/templates"), &library)?;
-        for template in ["heat", "sweep", "checkpoint"] {
+        for template in ["heat", "sweep", "checkpoint"].iter().chain(templates) {
             let ours = repository().join("slurm-templates").join(template);
             copy_folder(&ours, &library.join(template))?;
         }

@@ -27,6 +27,7 @@ pub struct Slurm {
     port: u16,
     /// What the names of the pool's users begin with: tests that run side by side share the machine's users.
     users: String,
+    cloud: u32,
     /// Where members of the pool have their directories.
     pub pool: PathBuf,
 }
@@ -34,12 +35,18 @@ pub struct Slurm {
 impl Slurm {
     /// Starts a cluster in the market's directory, makes the pool, and has the market's worker use it.
     pub fn beside(market: &mut Market, by: By, users: &str) -> Result<Self> {
+        Self::with_cloud(market, by, users, 0)
+    }
+
+    /// The same, with so many further nodes in a partition `cloud`, which are started when a job needs them.
+    pub fn with_cloud(market: &mut Market, by: By, users: &str, cloud: u32) -> Result<Self> {
         // SLURM's daemons and the members of the pool pass through; what they may not see has a mode of its own.
         fs::set_permissions(market.dir.path(), fs::Permissions::from_mode(0o711))?;
         let slurm = Self {
             home: market.path("slurm"),
             port: free_ports(20),
             users: users.to_owned(),
+            cloud,
             pool: market.path("pool"),
         };
         slurm.cluster(&["up"])?;
@@ -86,7 +93,7 @@ impl Slurm {
         };
         let text = format!(
             "{before}[[provider.clusters]]\nid = 1\nscheduler = \"{scheduler}\"\nwork_dir = \"{}\"\nslurm_conf = \"{}\"\n\
-             [provider.clusters.pool]\nusers = \"{}\"\nsize = {MEMBERS}\ndir = \"{}\"\njobs_each = 50\n\
+             [provider.clusters.pool]\nusers = \"{}\"\nsize = {MEMBERS}\ndir = \"{}\"\njobs_each = 2000\n\
              worker_program = \"{}\"\n{rest}",
             market.path("worker-jobs").display(),
             self.conf().display(),
@@ -109,6 +116,7 @@ impl Slurm {
             .args(arguments)
             .env("VE_SLURM_HOME", &self.home)
             .env("VE_SLURM_PORT", self.port.to_string())
+            .env("VE_SLURM_CLOUD", self.cloud.to_string())
             .stdin(Stdio::null())
             .stdout(fs::File::create(&log)?)
             .stderr(fs::File::options().append(true).open(&log)?)
@@ -134,6 +142,50 @@ impl Slurm {
             described(&output)
         );
         Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// The pool's first member: as whom the jobs of the market's first customer run.
+    pub fn member(&self) -> String {
+        format!("{}000", self.users)
+    }
+
+    /// Runs a line of shell as that member.
+    pub fn as_member(&self, line: &str) -> Result<()> {
+        let output = Command::new("sudo")
+            .args(["-n", "-u", &self.member(), "env"])
+            .arg(format!("SLURM_CONF={}", self.conf().display()))
+            .args(["sh", "-c", line])
+            .current_dir("/")
+            .output()?;
+        ensure!(output.status.success(), "{line}: {}", described(&output));
+        Ok(())
+    }
+
+    /// Tells the chain what the cluster really has: its two nodes, and those of the cloud.
+    pub fn promise(&self, market: &Market) -> Result<()> {
+        let file = market.path("cluster.toml");
+        let text = fs::read_to_string(&file)?;
+        let (head, partition) = text
+            .split_once("[[partitions]]")
+            .context("the market's cluster has a partition")?;
+        let plan = partition
+            .lines()
+            .find(|line| line.starts_with("plan = "))
+            .context("a partition has a plan")?;
+        let one = |name: &str, nodes: u32, gpus: u32| {
+            format!(
+                "[[partitions]]\nname = \"{name}\"\nnodes = {nodes}\ncpus_per_node = 8\nmemory_per_node = \"7GiB\"\n\
+                 gpus_per_node = {gpus}\nmax_walltime = \"1h\"\n{plan}\n"
+            )
+        };
+        let mut all = head.to_owned() + &one("main", 2, 2);
+        if self.cloud > 0 {
+            all += &one("cloud", self.cloud, 0);
+        }
+        fs::write(&file, all)?;
+        let updated = market.ve_as("bob", &["cluster", "update", "1", &file.to_string_lossy()])?;
+        ensure!(updated.status.success(), "{}", described(&updated));
+        Ok(())
     }
 
     /// What accounting says of all attempts of a job of that handle, one in a line: fields as `sacct --format` names them.

@@ -3,9 +3,12 @@
 
 use anyhow::{ensure, Context, Result};
 use serde_json::Value;
-use std::fs;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 use virtengine_e2e::{
-    described, ensure_exit, eventually,
+    binary, described, ensure_exit, eventually, repository, run_script,
     slurm::{By, Slurm},
     units, Market, MarketOptions, PATIENCE,
 };
@@ -16,8 +19,23 @@ async fn with_slurm(
     users: &str,
     act: impl AsyncFnOnce(&mut Market, &Slurm) -> Result<()>,
 ) -> Result<()> {
+    with_library(name, by, users, &[], async |market, slurm| {
+        act(market, slurm).await
+    })
+    .await
+}
+
+/// The same, with more of the workload library.
+async fn with_library(
+    name: &str,
+    by: By,
+    users: &str,
+    templates: &[&'static str],
+    act: impl AsyncFnOnce(&mut Market, &Slurm) -> Result<()>,
+) -> Result<()> {
     let options = MarketOptions {
         without_worker: true,
+        templates: templates.to_vec(),
         ..MarketOptions::default()
     };
     Market::with(name, options, async |market: &mut Market| {
@@ -36,13 +54,14 @@ async fn handle(market: &Market, job: u64) -> Result<String> {
     ))
 }
 
-/// `cpu=2,mem=512M,node=1` as numbers: processors, MiB, nodes.
-fn allocated(tres: &str) -> Result<(u128, u128, u128)> {
-    let (mut cpus, mut mib, mut nodes) = (0, 0, 0);
+/// What a second of `cpu=2,gres/gpu=1,mem=512M,node=1` is billed as.
+fn allocated(tres: &str) -> Result<[(&'static str, u128); 4]> {
+    let (mut cpus, mut mib, mut nodes, mut gpus) = (0, 0, 0, 0);
     for part in tres.split(',') {
         match part.split_once('=') {
             Some(("cpu", n)) => cpus = n.parse()?,
             Some(("node", n)) => nodes = n.parse()?,
+            Some(("gres/gpu", n)) => gpus = n.parse()?,
             Some(("mem", n)) => {
                 let (digits, unit) = n.split_at(n.len() - 1);
                 let factor = match unit {
@@ -55,7 +74,12 @@ fn allocated(tres: &str) -> Result<(u128, u128, u128)> {
             _ => {}
         }
     }
-    Ok((cpus, mib, nodes))
+    Ok([
+        ("cpu-seconds", cpus),
+        ("memory-mib-seconds", mib),
+        ("node-seconds", nodes),
+        ("gpu-seconds:0", gpus),
+    ])
 }
 
 /// What the invoice of the only month says of a job, by component.
@@ -78,31 +102,30 @@ fn billed(market: &Market, job: u64, component: &str) -> Result<u128> {
     Ok(sum)
 }
 
-/// Whether a job's bill is what SLURM's accounting says, and its money adds up to the unit.
-async fn check_bill(market: &Market, slurm: &Slurm, job: u64) -> Result<()> {
+/// Whether the bill of a job of so many tasks is what SLURM's accounting says, and its money adds up to the unit.
+async fn check_bill(market: &Market, slurm: &Slurm, job: u64, tasks: usize) -> Result<()> {
     let money = market.settled(job).await?;
     let rows = slurm.accounting(
         &handle(market, job).await?,
         "ElapsedRaw,AllocTRES,User,Account,State",
     )?;
-    ensure!(rows.len() == 1, "one job, one attempt: {rows:?}");
-    let row = &rows[0];
-    let elapsed: u128 = row[0].parse()?;
-    let (cpus, mib, nodes) = allocated(&row[1])?;
-    ensure!(elapsed > 0 && cpus > 0 && mib > 0, "{row:?}");
-    ensure!(
-        row[2].starts_with("ve-") && row[3] == row[2],
-        "it ran as a member: {row:?}"
-    );
-    for (component, expected) in [
-        ("cpu-seconds", cpus * elapsed),
-        ("memory-mib-seconds", mib * elapsed),
-        ("node-seconds", nodes * elapsed),
-    ] {
+    ensure!(rows.len() == tasks, "each task, one attempt: {rows:?}");
+    let mut accounted = BTreeMap::<_, u128>::new();
+    for row in &rows {
+        let elapsed: u128 = row[0].parse()?;
+        ensure!(
+            row[2].starts_with("ve-") && row[3] == row[2],
+            "it ran as a member: {row:?}"
+        );
+        for (component, quantity) in allocated(&row[1])? {
+            *accounted.entry(component).or_default() += quantity * elapsed;
+        }
+    }
+    for (component, expected) in accounted {
         let found = billed(market, job, component)?;
         ensure!(
             found == expected,
-            "{component}: billed {found}, accounted {expected}: {row:?}"
+            "{component}: billed {found}, accounted {expected}: {rows:?}"
         );
     }
     // 0.5 VE for a core and hour, 0.1 VE for a GiB and hour, each rounded down to units per million.
@@ -138,7 +161,7 @@ async fn bought_and_billed(market: &mut Market, slurm: &Slurm) -> Result<()> {
         picture.starts_with(b"\x89PNG\r\n\x1a\n"),
         "the result is a picture"
     );
-    check_bill(market, slurm, job).await?;
+    check_bill(market, slurm, job, 1).await?;
     // The money is final and the retention is over: nothing of the customer is left with the member.
     eventually("the member's directory to be empty", PATIENCE, async || {
         for member in fs::read_dir(&slurm.pool)? {
@@ -162,7 +185,181 @@ async fn killed_after_submission(market: &mut Market, slurm: &Slurm) -> Result<(
     .await?;
     market.start_worker()?;
     market.wait_for(job, &["completed"]).await?;
-    check_bill(market, slurm, job).await
+    check_bill(market, slurm, job, 1).await
+}
+
+/// One of the workload library, as small as it gets.
+struct Order {
+    template: &'static str,
+    parameters: &'static [&'static str],
+    size: &'static [&'static str],
+    inputs: &'static [&'static str],
+    /// Tasks of the array.
+    tasks: usize,
+}
+
+const fn order(template: &'static str, parameters: &'static [&'static str]) -> Order {
+    Order {
+        template,
+        parameters,
+        size: &[],
+        inputs: &[],
+        tasks: 1,
+    }
+}
+
+/// What every Debian with python3 and a C compiler can run.
+const LIGHT: [Order; 7] = [
+    order("checkpoint", &["limit=10000000"]),
+    Order {
+        inputs: &["points.csv"],
+        ..order("fit", &["degree=2"])
+    },
+    Order {
+        tasks: 3,
+        ..order(
+            "sweep",
+            &["tasks=3", "columns=480", "rows=240", "iterations=200"],
+        )
+    },
+    Order {
+        size: &["-n", "2"],
+        ..order("flow", &["height=48", "steps=300"])
+    },
+    Order {
+        size: &["--gpus", "2"],
+        ..order("gpu", &[])
+    },
+    Order {
+        size: &["-n", "2"],
+        ..order("pipeline", &["side=12", "temperatures=9", "sweeps=300"])
+    },
+    Order {
+        size: &["-n", "2"],
+        inputs: &["mesh.dat"],
+        ..order("heat", &["size=32", "steps=200", "image=480"])
+    },
+];
+
+/// What needs packages of up to 200 MB.
+const HEAVY: [Order; 4] = [
+    Order {
+        size: &["--nodes", "2", "-n", "4"],
+        ..order("patterns", &["size=128", "steps=300"])
+    },
+    Order {
+        inputs: &["program.py", "requirements.txt"],
+        ..order("python", &["arguments=[\"500\"]", "expected_s=5"])
+    },
+    order("notebook", &["hours=0.01"]),
+    Order {
+        size: &["-n", "2"],
+        inputs: &["box.gro"],
+        ..order("water", &["picoseconds=1", "frames=10"])
+    },
+];
+
+/// The whole library, from orders to final money. All at once: it is a cluster.
+async fn library_bought_and_billed(name: &str, by: By, users: &str) -> Result<()> {
+    let all = std::env::var("VE_WORKLOADS").is_ok_and(|which| which == "all");
+    let heavy = HEAVY.iter().filter(|_| all);
+    let orders: Vec<&Order> = LIGHT.iter().chain(heavy).collect();
+    let known = ["heat", "sweep", "checkpoint"];
+    let more: Vec<&'static str> = orders
+        .iter()
+        .map(|order| order.template)
+        .filter(|template| !known.contains(template))
+        .collect();
+    let install = ["scripts/lib/slurm-workloads.sh", "install"];
+    run_script(&[&install[..], &more].concat(), &[])
+        .context("installing what the templates need")?;
+    with_library(name, by, users, &more, async |market, slurm| {
+        slurm.promise(market)?;
+        market.start_worker()?;
+        let mut jobs = Vec::new();
+        for order in &orders {
+            jobs.push((order, market.submit(&order.words())?));
+        }
+        for (order, job) in jobs {
+            let end = market.wait_for(job, &["completed"]).await;
+            end.with_context(|| order.template)?;
+            let bill = check_bill(market, slurm, job, order.tasks).await;
+            bill.with_context(|| order.template)?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+impl Order {
+    /// What `ve run` is told.
+    fn words(&self) -> Vec<&'static str> {
+        let mut words = vec![self.template];
+        for parameter in self.parameters {
+            words.extend(["-p", parameter]);
+        }
+        for input in self.inputs {
+            let path = repository().join("slurm-templates").join(self.template);
+            let path = path.join("example").join(input);
+            // Lives as long as the test.
+            words.extend(["--in", String::leak(path.to_string_lossy().into_owned())]);
+        }
+        words.extend(self.size);
+        words.extend(["--time", "10m", "--max", "4VE"]);
+        words
+    }
+}
+
+#[tokio::test]
+async fn every_template_should_be_billed_as_accounted_when_slurm_is_spoken_to_by_rest() -> Result<()>
+{
+    library_bought_and_billed("slurm-library-rest", By::Rest, "ve-libr").await
+}
+
+#[tokio::test]
+async fn every_template_should_be_billed_as_accounted_when_slurm_is_spoken_to_by_commands(
+) -> Result<()> {
+    library_bought_and_billed("slurm-library-cli", By::Commands, "ve-libc").await
+}
+
+/// Nodes of the partition in the cloud.
+const CLOUD: u32 = 10_000;
+
+#[tokio::test]
+async fn a_job_should_run_on_nodes_started_for_it_when_ten_thousand_are_promised() -> Result<()> {
+    let options = MarketOptions {
+        without_worker: true,
+        ..MarketOptions::default()
+    };
+    Market::with("slurm-cloud", options, async |market: &mut Market| {
+        let slurm = Slurm::with_cloud(market, By::Commands, "ve-cloud", CLOUD)?;
+        slurm.promise(market)?;
+        let config = market.path("worker.toml");
+        let checked = std::process::Command::new(binary("virtengine-worker"))
+            .args(["check", "--config"])
+            .arg(&config)
+            .output()?;
+        ensure_exit(&checked, 0, "belongs to provider")?;
+        market.start_worker()?;
+        // More nodes than the other partition has.
+        let job = market.submit(&["wide", "--nodes", "4", "--time", "10m", "--max", "4VE"])?;
+        market.wait_for(job, &["completed"]).await?;
+        check_bill(market, &slurm, job, 1).await?;
+        let out = market.path("out");
+        let got = market.ve_as(
+            "alice",
+            &["get", &job.to_string(), "-o", &out.to_string_lossy()],
+        )?;
+        ensure!(got.status.success(), "{}", described(&got));
+        let nodes = fs::read_to_string(out.join("nodes.txt"))?;
+        let nodes: BTreeSet<&str> = nodes.lines().collect();
+        ensure!(
+            nodes.len() == 4 && nodes.iter().all(|node| node.starts_with('c')),
+            "{nodes:?}"
+        );
+        Ok(())
+    })
+    .await
 }
 
 async fn bought_billed_and_killed(market: &mut Market, slurm: &Slurm) -> Result<()> {

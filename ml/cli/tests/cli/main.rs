@@ -2,5 +2,6 @@
 
 mod faces;
 mod folders;
+mod outlines;
 mod program;
 mod truth;

@@ -43,7 +43,11 @@ fn program_should_explain_the_score_when_a_folder_is_given() {
         "{}",
         ran.out
     );
-    for name in ["back-barcode.png", "document-faces.png"] {
+    for name in [
+        "back-barcode.png",
+        "document-faces.png",
+        "document-outline.png",
+    ] {
         let picture = fs::read(pictures.join(name)).expect("it was written");
         assert!(picture.starts_with(b"\x89PNG"), "{name}");
         assert!(ran.error.contains(name), "{}", ran.error);
@@ -53,7 +57,7 @@ fn program_should_explain_the_score_when_a_folder_is_given() {
     let json: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
     assert_eq!(json["features"]["BarcodeFields"], 10);
     assert_eq!(json["band"], "weak");
-    assert_eq!(json["digests"].as_object().unwrap().len(), 10);
+    assert_eq!(json["digests"].as_object().unwrap().len(), 11);
     let points: u64 = json["points"]
         .as_array()
         .unwrap()

@@ -3,10 +3,9 @@
 mod grey;
 mod ink;
 mod locate;
-mod quad;
 mod strip;
 
 pub use grey::Grey;
 pub use locate::{locate, Block};
-pub use quad::{Point, Projection, Quad, UNIT};
 pub use strip::{Grid, Strip, CELL, MARGIN_CELLS, PITCH};
+pub use ve_ml_geometry::{Point, Projection, Quad, UNIT};

@@ -50,6 +50,13 @@ impl Grid {
         straight + 4 * self.bend * halves * (all - halves) / (all * all)
     }
 
+    /// Middle of a cell: to the right and down, in 1/256 of a pixel.
+    pub fn middle(&self, column: usize) -> [i64; 2] {
+        let halves = 2 * column as i64 + 1;
+        let [top, foot] = self.rows(halves);
+        [self.boundary(halves), (top + foot) / 2]
+    }
+
     fn rows(&self, halves: i64) -> [i64; 2] {
         let all = 2 * self.columns;
         [0, 1].map(|i| self.at_left[i] + (self.at_right[i] - self.at_left[i]) * halves / all)
@@ -243,11 +250,12 @@ impl Strip {
 
     /// The picture of a cell, contrast stretched: paper is 255 and ink 0.
     pub fn cell(&self, grid: &Grid, column: usize) -> Vec<u8> {
-        self.cell_moved(grid, column, [0; 4])
+        self.cell_moved(grid, column, [0; 5])
     }
 
-    /// The same, moved to the right and down, and wider and higher, by 1/256 of the cell's width and the symbol's height: for training.
-    pub fn cell_moved(&self, grid: &Grid, column: usize, by: [i64; 4]) -> Vec<u8> {
+    /// The same, moved to the right and down, and wider and higher, by 1/256 of the cell's width and the symbol's height, and
+    /// slanted to the right by 1/256: for training.
+    pub fn cell_moved(&self, grid: &Grid, column: usize, by: [i64; 5]) -> Vec<u8> {
         let halves = 2 * column as i64 + 1;
         let [top, foot] = grid.rows(halves);
         let pitch = grid.boundary(halves + 1) - grid.boundary(halves - 1);
@@ -265,7 +273,9 @@ impl Strip {
                     // Three halves of the size over the side, from pixel centre to pixel centre.
                     middle[i] + (2 * step + 1 - side) * size[i] * 3 / (4 * side) - 128
                 };
-                pixels.push(self.grey.between(at(0, x), at(1, y)));
+                let down = at(1, y);
+                let slanted = at(0, x) + (middle[1] - down) * by[4] / 256;
+                pixels.push(self.grey.between(slanted, down));
             }
         }
         stretch(&mut pixels);

@@ -6,7 +6,7 @@ use std::{fs, path::PathBuf};
 use ve_ml_engine::{Execution, Kernels};
 use ve_ml_mrz::{
     image::{locate, Grey, Point, Quad, Strip, CELL},
-    Reader, Reading,
+    Reader, Reading, NAT,
 };
 
 fn models() -> PathBuf {
@@ -88,6 +88,16 @@ fn pictures_should_give_the_known_readings_when_turned_any_way() {
             );
         }
     }
+}
+
+#[test]
+fn thresholds_should_have_the_scale_of_the_manifest_when_answers_are_compared() {
+    let manifest = fs::read_to_string(models().join("manifest.toml")).expect("committed");
+    let (_, bits) = manifest
+        .split_once(r#"name = "answers", fraction_bits = "#)
+        .expect("the network's answers");
+    let (bits, _) = bits.split_once(' ').expect("a number");
+    assert_eq!(NAT, 1 << bits.parse::<u32>().expect("a number"));
 }
 
 #[test]

@@ -4,10 +4,12 @@ use crate::{
     decode::{JPEGS, PNGS},
     evidence::expected,
     fixture, models, picture, pipeline,
+    scene::{Scene, SEVERITIES},
 };
 use std::fs;
 use ve_ml_engine::{Execution, Kernels};
 use ve_ml_pipeline::{
+    outline::{Outline, Printed},
     stages::{blake2_256, Stage},
     Evidence,
 };
@@ -32,7 +34,20 @@ fn answers(how: Execution) -> Vec<String> {
     let outcome = pipeline(how).run(&evidence, &expected(7), &mut ());
     let digests = Stage::ALL.iter().zip(&outcome.digests);
     let stages = digests.map(|(stage, digest)| format!("stage {stage:?} {}", hex(digest)));
-    decoded.chain(stages).collect()
+    decoded.chain(outlines()).chain(stages).collect()
+}
+
+/// For each severity the corners of a document and the document laid flat.
+fn outlines() -> impl Iterator<Item = String> {
+    SEVERITIES.iter().map(|severity| {
+        let picture = Scene::new(severity, 2).picture;
+        let outline = Outline::find(&picture, &Printed::default()).expect("a document");
+        let corners = outline.corners.iter().flat_map(|p| [p.x, p.y]);
+        let mut bytes: Vec<u8> = corners.flat_map(i64::to_le_bytes).collect();
+        let flat = outline.rectified(&picture, 256).expect("a document");
+        bytes.extend_from_slice(flat.rgb());
+        format!("outline {} {}", severity.name, hex(&blake2_256(&bytes)))
+    })
 }
 
 #[test]

@@ -7,7 +7,7 @@ use ve_ml_pipeline::{
     capture::{Expected, PublicKey},
     features::evidence,
     stages::Stage,
-    Evidence, Features, Findings, Outcome, Picture, Readers, Reason, Slot,
+    Evidence, Features, Findings, Outcome, Picture, Point, Readers, Reason, Slot,
 };
 
 pub fn expected(salt: u8) -> Expected<'static> {
@@ -114,10 +114,11 @@ fn challenge_should_be_refused_when_every_frame_is_the_same_picture() {
 struct Notes(Vec<(&'static str, usize, usize)>);
 
 impl Readers for Notes {
-    fn front(&mut self, picture: &Picture, findings: &mut Findings) {
+    fn front(&mut self, picture: &Picture, findings: &mut Findings) -> Option<[Point; 4]> {
         self.0.push(("front", picture.width(), picture.height()));
-        findings.features.set(Slot::DocumentFound, 1);
+        findings.features.set(Slot::DocumentKind, 1);
         findings.stages.add(Stage::Mrz, b"read");
+        None
     }
 
     fn back(&mut self, picture: &Picture, _: &mut Findings) {
@@ -140,7 +141,7 @@ fn readers_should_see_both_sides_when_a_document_has_them() {
     let mut notes = Notes::default();
     let outcome = pipeline(Execution::default()).run(&evidence, &expected(1), &mut notes);
     assert_eq!(notes.0, [("front", 240, 320), ("back", 96, 64)]);
-    assert_eq!(outcome.features.get(Slot::DocumentFound), 1);
+    assert_eq!(outcome.features.get(Slot::DocumentKind), 1);
     assert!(outcome.reasons.contains(&Reason::NamesDiffer));
     assert_ne!(
         outcome.digests[Stage::Mrz as usize],

@@ -6,6 +6,8 @@ mod challenge;
 mod decode;
 mod evidence;
 mod faces;
+mod outline;
+mod scene;
 
 use std::{env, fs, path::PathBuf, sync::LazyLock};
 use ve_ml_engine::Execution;

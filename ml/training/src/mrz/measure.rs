@@ -16,9 +16,9 @@ use ve_ml_mrz::{
     Reader, Reading,
 };
 
-/// Seed of the pictures on which the first reader was measured and its misreadings looked at.
+/// Seed of the pictures on which readers are measured while they are made; misreadings were looked at.
 pub const FIRST: u64 = 20_261_126;
-/// Seed of pictures that nobody has looked at: for the next reader, after its training.
+/// Seed of the pictures on which the present reader was measured once, after it was finished. The next one needs another.
 pub const SECOND: u64 = 20_261_127;
 
 /// What was measured on pictures of one severity.

@@ -59,11 +59,11 @@ const fn dense(
 
 /// The layers: 24 x 24 pixels become 12 x 12, 6 x 6, 3 x 3, and then 37 answers.
 pub const LAYERS: [Layer; 5] = [
-    pooled("conv1", 1, 8),
-    pooled("conv2", 8, 24),
-    pooled("conv3", 24, 32),
-    dense("hidden", 3, 32, 64, true),
-    dense(OUTPUT, 1, 64, SYMBOLS, false),
+    pooled("conv1", 1, 16),
+    pooled("conv2", 16, 32),
+    pooled("conv3", 32, 48),
+    dense("hidden", 3, 48, 96, true),
+    dense(OUTPUT, 1, 96, SYMBOLS, false),
 ];
 
 impl Layer {

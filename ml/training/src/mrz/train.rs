@@ -11,8 +11,8 @@ use anyhow::{Context, Result};
 use candle_core::{DType, Device, Tensor, Var, D};
 use std::{collections::HashMap, path::Path, time::Instant};
 use ve_ml_mrz::{
-    image::{Strip, CELL},
-    text::{Format, SYMBOLS},
+    image::{Grid, Point, Quad, Strip, CELL, PITCH},
+    text::{Format, Symbol, SYMBOLS},
 };
 
 /// Seed of the pictures that are trained on. Measurements use others.
@@ -30,6 +30,12 @@ const DECAY: [f64; 2] = [0.9, 0.999];
 /// Rounds between two states on disk.
 const SAVED: u64 = 20;
 
+/// Of so many fillers one is trained on: they fill half of a zone and are the easiest symbol.
+const FILLERS: i64 = 4;
+/// How far a cell that the search found may be from where it is, in 1/256 of a pixel of a strip. With the corners' own
+/// displacement that is less than half a cell, so that a cell never has its neighbour's class.
+const NEAR: i64 = 256 * PITCH / 3;
+
 /// Cells and what they show.
 pub struct Cells {
     /// Pixels of all cells.
@@ -38,25 +44,22 @@ pub struct Cells {
     pub classes: Vec<u32>,
 }
 
-/// The cells of pictures, mixed: each a little out of place, as the search for the grid leaves them.
+/// The cells of pictures, mixed. Reading does not know where a zone lies, it searches: so half of the lines here are cut
+/// along the grid that the search finds, from a strip with corners a little out of place, and every cell is displaced.
 pub fn cells(fonts: &Fonts, seed: u64, pictures: std::ops::Range<u64>) -> Result<Cells> {
-    let severities: Vec<_> = severities()?.into_values().collect();
-    let mut all = Vec::new();
     let mut random = Random::new(seed, pictures.start);
-    for number in pictures {
-        let random = &mut Random::new(seed, number);
-        let formats = [Format::Td1, Format::Td2, Format::Td3, Format::Td3];
-        let lines = zone(*random.pick(&formats), random)?;
-        let scene = scene(&lines, random.pick(&severities), fonts, false, random)?;
-        let columns = lines.format().layout().columns;
-        let (strip, grids) = Strip::exact(&scene.picture, &scene.quad, columns, &scene.bands)
-            .context("a zone lies in its picture")?;
-        for (place, symbol) in lines.symbols().iter().enumerate() {
-            let by = [28, 24, 22, 26].map(|by| random.range(-by, by));
-            let cell = strip.cell_moved(&grids[place / columns], place % columns, by);
-            all.push((cell, symbol.class() as u32));
-        }
-    }
+    // Each picture has its own random numbers: threads do not change what is in them.
+    let all = std::thread::scope(|scope| {
+        let workers: Vec<_> = pictures
+            .map(|number| scope.spawn(move || picture(fonts, &mut Random::new(seed, number))))
+            .collect();
+        let made = workers.into_iter().map(|w| match w.join() {
+            Ok(cells) => cells,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        made.collect::<Result<Vec<_>>>()
+    })?;
+    let mut all = all.concat();
     for i in (1..all.len()).rev() {
         all.swap(i, random.range(0, i as i64) as usize);
     }
@@ -65,6 +68,49 @@ pub fn cells(fonts: &Fonts, seed: u64, pictures: std::ops::Range<u64>) -> Result
         pixels: pixels.concat(),
         classes,
     })
+}
+
+/// The cells of one picture, and their classes.
+fn picture(fonts: &Fonts, random: &mut Random) -> Result<Vec<(Vec<u8>, u32)>> {
+    let severities: Vec<_> = severities()?.into_values().collect();
+    let formats = [Format::Td1, Format::Td2, Format::Td3, Format::Td3];
+    let lines = zone(*random.pick(&formats), random)?;
+    let scene = scene(&lines, random.pick(&severities), fonts, false, random)?;
+    let columns = lines.format().layout().columns;
+    let quad = displaced(&scene.quad, columns as i64, random);
+    let (strip, exact) = Strip::exact(&scene.picture, &quad, columns, &scene.bands)
+        .context("a zone lies in its picture")?;
+    let grids: Vec<(Grid, Grid)> = exact
+        .iter()
+        .zip(strip.grids())
+        .map(|(exact, found)| (*exact, *random.pick(&[*exact, found])))
+        .collect();
+    let mut cells = Vec::new();
+    for (place, symbol) in lines.symbols().iter().enumerate() {
+        if *symbol == Symbol::FILLER && random.range(1, FILLERS) > 1 {
+            continue;
+        }
+        let (exact, chosen) = &grids[place / columns];
+        let column = place % columns;
+        let [right, down] = [0, 1].map(|i| chosen.middle(column)[i] - exact.middle(column)[i]);
+        let grid = if right.abs() < NEAR && down.abs() < NEAR {
+            chosen
+        } else {
+            exact
+        };
+        let by = [24, 24, 32, 32, 40].map(|by| random.range(-by, by));
+        cells.push((strip.cell_moved(grid, column, by), symbol.class() as u32));
+    }
+    Ok(cells)
+}
+
+/// A zone's corners, each moved by up to an eighth of a cell.
+fn displaced(quad: &Quad, columns: i64, random: &mut Random) -> Quad {
+    let far = quad.sides().0 / columns / 8;
+    Quad(quad.0.map(|corner| Point {
+        x: corner.x + random.range(-far, far),
+        y: corner.y + random.range(-far, far),
+    }))
 }
 
 /// One trained tensor with its moments.

@@ -3,7 +3,7 @@
 use super::stage::make_directories;
 use crate::{
     beneath::{private_directory, write_whole},
-    context::{Place, Step},
+    context::{now_ms, Place, Step},
     files::{put_whole, JobFiles},
     local::{LocalJob, Submission},
     metering::affordable_seconds,
@@ -71,6 +71,11 @@ impl Step<'_> {
         local.scheduler_job = Some(id);
         self.context.records.put(local).await?;
         self.context.passed("submit-recorded");
+        if let Some(seen) = local.seen_at {
+            let waited = now_ms().saturating_sub(seen);
+            let seconds = std::time::Duration::from_millis(waited).as_secs_f64();
+            self.context.metrics.hand_over_seconds.observe(seconds);
+        }
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use std::{
     io,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -26,7 +26,8 @@ use crate::{
     scheduler::{ForgetError, QueryError, Scheduler, SubmitError},
     slurm::{
         judge::{self, Answers},
-        Identity, Record, Request, Row, SlurmJobId,
+        words::{phase, Phase},
+        Diagnosis, Identity, Record, Request, Row, SlurmJobId, TaskSet,
     },
     types::{Attempt, Health, Lookup, SchedulerJobId, Status, SubmitSpec},
 };
@@ -41,9 +42,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// For how long it counts that slurmctld had nothing to tell slurmdbd: less than half of the shortest `MinJobAge` that this
 /// works with, 30 s.
 const DRAINED_FOR: Duration = Duration::from_secs(10);
-/// Most by which the cluster's clock may differ from this machine's, in seconds. The chain refuses usage that lies further
-/// ahead.
-const MAX_SKEW_S: u64 = 30;
 /// What makes times unix seconds, and lists of array tasks whole.
 const PLAIN: [(&str, &str); 3] = [
     ("TZ", "UTC"),
@@ -130,7 +128,7 @@ impl SlurmCli {
         parse::rows(&out, &separator).map_err(|e| format!("sacct: {e}"))
     }
 
-    async fn diagnosis(&self) -> Result<parse::Diagnosis, String> {
+    async fn diagnosis(&self) -> Result<Diagnosis, String> {
         let out = self.ask(strings(&["sdiag"])).await?;
         parse::diagnosis(&out).ok_or_else(|| "sdiag: its answer is not understood".to_owned())
     }
@@ -264,16 +262,7 @@ impl Scheduler for SlurmCli {
                     "slurmdbd knows no cluster; add it with `sacctmgr add cluster`".to_owned(),
                 );
             }
-            let theirs = self.diagnosis().await?.now;
-            let ours = SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |d| d.as_secs());
-            match theirs.abs_diff(ours) {
-                skew if skew > MAX_SKEW_S => Err(format!(
-                    "the cluster's clock differs from this machine's by {skew} s; set both by NTP"
-                )),
-                _ => Ok(()),
-            }
+            self.diagnosis().await?.clock_agrees()
         };
         match look.await {
             Ok(()) => Health::Ok,
@@ -445,10 +434,11 @@ impl SlurmCli {
             return Vec::new();
         }
         let numbers: Vec<u32> = jobs.iter().map(|job| job.job).collect();
-        let records = match self.records(format!("--jobs={}", list(&numbers))).await {
+        let mut records = match self.records(format!("--jobs={}", list(&numbers))).await {
             Ok(records) => records,
             Err(reason) => return unknown(&reason),
         };
+        self.count_restarts(&mut records).await;
         let settled: Vec<Option<Status>> = jobs
             .iter()
             .map(|job| judge::status_by_records(job, &records))
@@ -478,6 +468,31 @@ impl SlurmCli {
                 }
             })
             .collect()
+    }
+
+    /// Fills in how often running jobs were started before. Asked after their records, so that a job that was not started
+    /// again by now had not been then.
+    async fn count_restarts(&self, records: &mut [Record]) {
+        let runs = |record: &&mut Record| {
+            record.tasks == TaskSet::Plain && phase(&record.words) == Phase::Active
+        };
+        let running: Vec<u32> = records.iter_mut().filter(runs).map(|r| r.job).collect();
+        if running.is_empty() {
+            return;
+        }
+        let mut words = strings(&["squeue", "--noheader", "--all", "--states=all"]);
+        words.push(format!("--jobs={}", list(&running)));
+        words.push(format!("--Format={}", parse::RESTARTS_FORMAT));
+        // Without an answer accounting is asked for the attempts.
+        let answer = self.ask(words).await;
+        match answer.and_then(|text| parse::restarts(&text)) {
+            Ok(restarts) => {
+                for record in records.iter_mut().filter(runs) {
+                    record.restarts = restarts.get(&record.job).copied();
+                }
+            }
+            Err(reason) => tracing::debug!(reason, "how often jobs were started is not known"),
+        }
     }
 
     async fn accounting(&self, jobs: &[u32]) -> Result<(bool, Vec<Row>), String> {

@@ -4,9 +4,12 @@
 //! a word that nobody can guess, the first and the last field of every line are SLURM's own, and nothing that an
 //! owner writes can pass for a line.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, Hasher, RandomState},
+};
 
-use crate::slurm::{tres, Record, Row, TaskSet};
+use crate::slurm::{tres, Diagnosis, Record, Row, TaskSet};
 
 /// A separator that nobody can guess.
 pub(super) fn separator() -> String {
@@ -17,7 +20,7 @@ pub(super) fn separator() -> String {
 
 /// `squeue --format`.
 pub(super) fn queue_format(separator: &str) -> String {
-    ["%F", "%K", "%T", "%V", "%S", "%j", "%k", "%A"].join(separator)
+    ["%F", "%K", "%T", "%r", "%V", "%S", "%j", "%k", "%A"].join(separator)
 }
 
 /// `sacct --format`.
@@ -53,13 +56,14 @@ fn lines(text: &str, separator: &str, n: usize) -> Result<Vec<Vec<String>>, Stri
 /// slurmctld's records.
 pub(super) fn records(text: &str, separator: &str) -> Result<Vec<Record>, String> {
     let mut all = Vec::new();
-    for line in lines(text, separator, 8)? {
-        let [job, task, state, submitted, started, name, comment, raw] = line.as_slice() else {
+    for line in lines(text, separator, 9)? {
+        let [job, task, state, reason, submitted, started, name, comment, raw] = line.as_slice()
+        else {
             continue;
         };
-        let _: u32 = number("JOBID", raw)?;
         all.push(Record {
             job: number("ARRAY_JOB_ID", job)?,
+            raw: number("JOBID", raw)?,
             tasks: match task.as_str() {
                 "N/A" => TaskSet::Plain,
                 list => one_or_more(list)?,
@@ -67,11 +71,26 @@ pub(super) fn records(text: &str, separator: &str) -> Result<Vec<Record>, String
             name: name.clone(),
             comment: comment.clone(),
             words: vec![state.clone()],
+            reason: reason.clone(),
             submitted: time("SUBMIT_TIME", submitted)?.ok_or("SUBMIT_TIME is empty".to_owned())?,
             started: time("START_TIME", started)?,
+            restarts: None,
         });
     }
     Ok(all)
+}
+
+/// `squeue --Format`: what no owner can write, so that blanks separate it.
+pub(super) const RESTARTS_FORMAT: &str = "JobID:16,RestartCnt:16";
+
+/// How often jobs were started again, by job.
+pub(super) fn restarts(text: &str) -> Result<HashMap<u32, u32>, String> {
+    let line = |line: &str| {
+        let mut words = line.split_whitespace();
+        let mut next = |field| number(field, words.next().unwrap_or_default());
+        Ok((next("JOBID")?, next("RESTART_COUNT")?))
+    };
+    text.lines().map(line).collect()
 }
 
 /// slurmdbd's rows. Those of jobs that we cannot have made (several components) are left out.
@@ -157,15 +176,7 @@ fn duration(text: &str) -> Result<u64, String> {
         .ok_or_else(bad)
 }
 
-/// What `sdiag` says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Diagnosis {
-    /// The cluster's clock, in unix seconds.
-    pub now: u64,
-    /// Messages that slurmctld has not got rid of to slurmdbd yet.
-    pub waiting: u64,
-}
-
+/// What `sdiag` prints.
 pub(super) fn diagnosis(text: &str) -> Option<Diagnosis> {
     let now = text
         .lines()
@@ -182,7 +193,10 @@ pub(super) fn diagnosis(text: &str) -> Option<Diagnosis> {
         .trim()
         .parse()
         .ok()?;
-    Some(Diagnosis { now, waiting })
+    Some(Diagnosis {
+        now: Some(now),
+        waiting,
+    })
 }
 
 #[cfg(test)]
@@ -217,7 +231,7 @@ mod tests {
     fn diagnosis_should_be_read_when_sdiag_answers() {
         let text = "****\nsdiag output at Thu Nov 26 21:15:39 2026 (1795727739)\n\nDBD Agent queue size: 12\n";
         let expected = Diagnosis {
-            now: 1_795_727_739,
+            now: Some(1_795_727_739),
             waiting: 12,
         };
         assert_eq!(diagnosis(text), Some(expected));
@@ -227,7 +241,7 @@ mod tests {
     proptest! {
         #[test]
         fn line_should_not_be_forged_when_an_owner_chooses_name_and_comment(name in "(.|\n){0,40}", comment in "(.|\n|[|,]){0,40}") {
-            let line = |job: u32| format!("{job}{S}N/A{S}RUNNING{S}10{S}11{S}{name}{S}{comment}{S}{job}");
+            let line = |job: u32| format!("{job}{S}N/A{S}RUNNING{S}None{S}10{S}11{S}{name}{S}{comment}{S}{job}");
             let all = records(&format!("{}\n{}\n", line(5), line(6)), S).unwrap();
             prop_assert_eq!(all.len(), 2);
             prop_assert_eq!((all[0].job, &all[0].name, &all[0].comment), (5, &name, &comment));

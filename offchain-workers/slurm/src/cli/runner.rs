@@ -2,9 +2,13 @@
 
 use std::{path::PathBuf, process::Stdio, sync::Arc, time::Duration};
 
+use nix::{
+    sys::signal::{killpg, Signal},
+    unistd::Pid,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    process::Command,
+    process::{Child, Command},
     sync::Semaphore,
 };
 
@@ -162,6 +166,8 @@ impl Runner {
             .command(environment, words)
             .spawn()
             .map_err(|error| Trouble::NotRun(format!("{program} could not be run: {error}")))?;
+        // Dropped before the child: until then nobody else can have its number.
+        let begun = self.begun(&child);
         let talk = async {
             let (stdin, stdout, stderr) =
                 (child.stdin.take(), child.stdout.take(), child.stderr.take());
@@ -199,6 +205,7 @@ impl Runner {
             .await
             .map_err(|_| lost(&format!("did not end within {} s", limit.as_secs())))?;
         let status = status.ok_or_else(|| lost("said more than anybody can read"))?;
+        begun.ended();
         let complaint = String::from_utf8_lossy(&complaint).trim().to_owned();
         match status.code() {
             // `timeout` dies of the signal that it sends.
@@ -226,11 +233,22 @@ impl Runner {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            .process_group(0)
             .kill_on_drop(true);
         command
     }
 
-    /// `[ssh … HOST] [sudo -n -u USER --] env -i NAME=VALUE… timeout SECONDS PROGRAM ARGUMENT…`
+    fn begun(&self, child: &Child) -> Begun {
+        let access = &self.access;
+        // Over SSH they are not here: there `timeout` ends them, and the connection is shared.
+        let here = child.id().filter(|_| access.ssh.is_none());
+        Begun {
+            group: here.and_then(|id| i32::try_from(id).ok()),
+            other: access.sudo.then(|| access.user.clone()),
+        }
+    }
+
+    /// `[ssh … HOST] [sudo -n -u USER --] env -i NAME=VALUE… timeout SECONDS PROGRAM ARGUMENT…`, all of it in one process group.
     fn argv(&self, environment: &[(&str, &str)], words: &[String]) -> Vec<String> {
         let access = &self.access;
         let mut argv: Vec<String> = Vec::new();
@@ -244,7 +262,7 @@ impl Runner {
             argv.push(format!("SLURM_CONF={}", conf.display()));
         }
         argv.extend(environment.iter().map(|(k, v)| format!("{k}={v}")));
-        argv.extend(["timeout", "-s", "KILL"].map(str::to_owned));
+        argv.extend(["timeout", "--foreground", "-s", "KILL"].map(str::to_owned));
         argv.push(access.limit.as_secs().max(1).to_string());
         argv.extend(words.iter().cloned());
         let Some(ssh) = &access.ssh else {
@@ -258,6 +276,48 @@ impl Runner {
         ]);
         argv.push(remote.join(" "));
         argv
+    }
+}
+
+/// The processes of a command on this machine: they end with whoever waits for it, not only when their time is up.
+struct Begun {
+    /// Their process group; `None` when there is nothing left to end.
+    group: Option<i32>,
+    /// The user whose they are, if another.
+    other: Option<String>,
+}
+
+impl Begun {
+    fn ended(mut self) {
+        self.group = None;
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        let Some(group) = self.group else { return };
+        let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
+        // sudo and what it runs are not this user's to kill, unless this is root.
+        let Some(user) = self
+            .other
+            .as_deref()
+            .filter(|_| !nix::unistd::geteuid().is_root())
+        else {
+            return;
+        };
+        let killer = std::process::Command::new("sudo")
+            .args(["-n", "-u", user, "--", "kill", "-KILL", "--"])
+            .arg(format!("-{group}"))
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        // Perhaps there is no runtime any more that could wait for it.
+        if let Ok(mut killer) = killer {
+            std::thread::spawn(move || killer.wait());
+        }
     }
 }
 
@@ -322,6 +382,63 @@ mod tests {
         assert!(matches!(lost, Err(Trouble::Lost(_))), "{lost:?}");
         let none = runner.run(&[], &words(&["ve-no-such-program"]), b"").await;
         assert!(matches!(none, Err(Trouble::NotRun(_))), "{none:?}");
+    }
+
+    /// A directory with a `squeue` that says nothing and does not end, nor does what it started.
+    fn silent_squeue() -> (tempfile::TempDir, Access) {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(directory.path(), mode.clone()).unwrap();
+        let file = directory.path().join("squeue");
+        let script = "#!/bin/sh\ntrap '' TERM INT HUP\nsleep 600 &\necho $$ $! >&2\nwait\n";
+        std::fs::write(&file, script).unwrap();
+        std::fs::set_permissions(&file, mode).unwrap();
+        let mut access = Access::here("nobody");
+        access.path = format!("{}:/usr/bin:/bin", directory.path().display());
+        (directory, access)
+    }
+
+    /// The processes that have this in their environment.
+    fn processes(mark: &str) -> Vec<String> {
+        let mut all = Vec::new();
+        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+            let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+            if String::from_utf8_lossy(&environment).contains(mark) {
+                all.push(entry.file_name().to_string_lossy().into_owned());
+            }
+        }
+        all
+    }
+
+    async fn until(what: &str, is: impl Fn() -> bool) {
+        let end = std::time::Instant::now() + Duration::from_secs(10);
+        while !is() {
+            assert!(std::time::Instant::now() < end, "{what}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn command_should_be_killed_with_all_it_started_when_nobody_waits_any_more() {
+        let (directory, mut access) = silent_squeue();
+        let mark = format!("PATH={}:", directory.path().display());
+        // As another user as well, where this one may.
+        let others = [false, nix::unistd::geteuid().is_root()];
+        for sudo in others
+            .into_iter()
+            .collect::<std::collections::BTreeSet<_>>()
+        {
+            access.sudo = sudo;
+            let runner = Runner::new(access.clone(), "/c".into());
+            let asked =
+                tokio::spawn(async move { runner.run(&[], &words(&["squeue"]), b"").await });
+            // `timeout`, `squeue` and what that started.
+            until("it runs", || processes(&mark).len() >= 3).await;
+            asked.abort();
+            assert!(asked.await.unwrap_err().is_cancelled());
+            until("it is gone", || processes(&mark).is_empty()).await;
+        }
     }
 
     #[test]

@@ -195,7 +195,7 @@ pub(super) async fn client_restart(bed: &dyn Bed) -> Outcome {
     ensure!(found == Lookup::Found(vec![id.clone()]), "find: {found:?}");
     let status = second.status(&id).await;
     ensure!(
-        matches!(status, Status::Running { .. }),
+        matches!(status, Status::Running { first: true, .. }),
         "status: {status:?}"
     );
     drop(second);

@@ -354,6 +354,7 @@ impl State {
             (Phase::Ended(state), _) => Status::Ended(state),
             (Phase::Running { attempt }, Some(record)) => Status::Running {
                 since: since(dir, &record, attempt)?,
+                first: attempt == 1,
             },
             (Phase::Running { .. }, None) => {
                 return Err(io::Error::other("a running job was not read"))

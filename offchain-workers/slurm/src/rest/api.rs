@@ -16,7 +16,7 @@ use super::{
     token::{Token, Tokens},
     version::{negotiate, Version},
 };
-use crate::slurm::Request;
+use crate::slurm::{Diagnosis, Request};
 
 /// How long to wait for slurmctld to hand what it knows to slurmdbd, and how often to look.
 const DRAINING: Duration = Duration::from_secs(3);
@@ -230,7 +230,7 @@ impl Api {
     pub async fn accounting_is_complete(&self) -> Result<(), Trouble> {
         let until = Instant::now() + DRAINING;
         loop {
-            match self.accounting_queue().await? {
+            match self.diagnosis().await?.waiting {
                 0 => return self.accounting_is_connected().await,
                 waiting if Instant::now() >= until => {
                     return Err(Trouble::Said(format!(
@@ -242,10 +242,16 @@ impl Api {
         }
     }
 
-    async fn accounting_queue(&self) -> Result<u64, Trouble> {
+    /// The same, without waiting; not knowing is no.
+    pub async fn accounting_is_complete_now(&self) -> bool {
+        matches!(self.diagnosis().await, Ok(Diagnosis { waiting: 0, .. }))
+            && self.accounting_is_connected().await.is_ok()
+    }
+
+    async fn diagnosis(&self) -> Result<Diagnosis, Trouble> {
         let path = |v: Version| v.slurm_list("diag");
         let said = self
-            .ask(Method::GET, path, &[], None, |s, b| s.accounting_queue(b))
+            .ask(Method::GET, path, &[], None, |s, b| s.diagnosis(b))
             .await?;
         self.by_controller(said)
             .await?
@@ -275,7 +281,7 @@ impl Api {
         }
     }
 
-    /// Whether slurmctld is up and takes the token. Older releases answer a ping without looking at the token; newer ones, when
+    /// Whether slurmctld is up, takes the token and has the right time. Older releases answer a ping without looking at the token; newer ones, when
     /// it is refused, as if no slurmctld were up. Another question says which it is.
     pub async fn controller_answers(&self) -> Result<(), Trouble> {
         let path = |v: Version| v.slurm_list("ping");
@@ -283,12 +289,12 @@ impl Api {
             .ask(Method::GET, path, &[], None, |s, b| s.ping(b))
             .await?;
         let up = self.by_controller(said).await?;
-        match self.accounting_queue().await {
+        match self.diagnosis().await {
             Err(refused @ Trouble::Token(_)) => Err(refused),
             _ if !up => Err(Trouble::Said(
                 "no slurmctld is up; start it or look into its log".into(),
             )),
-            asked => asked.map(|_| ()),
+            asked => asked?.clock_agrees().map_err(Trouble::Said),
         }
     }
 

@@ -39,7 +39,7 @@ use crate::{
     slurm::{
         judge::{self, Answers},
         words::{phase, Phase},
-        Identity, Record, Request, Row, SlurmJobId,
+        Identity, Record, Request, Row, SlurmJobId, TaskSet,
     },
     types::{Attempt, EndState, Health, Lookup, SchedulerJobId, Status, SubmitSpec},
 };
@@ -269,12 +269,13 @@ impl SlurmRest {
 
     /// Asks slurmdbd, after slurmctld.
     async fn account(&self, job: u32, live: Vec<Live>) -> Result<Known, Trouble> {
-        // Only of a job that slurmctld does not know does it matter whether accounting is complete.
+        // It matters of what slurmctld does not know any more: a job, or tasks of an array.
         let drained = if live.is_empty() {
             self.api.accounting_is_complete().await?;
             true
         } else {
-            false
+            let array = live.iter().any(|task| task.record.tasks != TaskSet::Plain);
+            array && self.api.accounting_is_complete_now().await
         };
         let rows = self.api.rows_of(job).await?;
         self.with_exits(job, live, drained, rows).await
@@ -295,7 +296,7 @@ impl SlurmRest {
                 if let (Phase::Over, Some(started)) =
                     (phase(&task.record.words), task.record.started)
                 {
-                    exits.insert(exit_key(task.raw, started), task.exit);
+                    exits.insert(exit_key(task.record.raw, started), task.exit);
                 }
             }
             exits = self

@@ -71,6 +71,8 @@ impl SlurmRest {
 fn remedy(said: &Said<Option<u32>>) -> &'static str {
     let hints = [
         (code::PARTITION, ": the partition does not exist (any more); name one that `sinfo` shows"),
+        (code::PROCESSORS, ": the partition has fewer; ask for less or for another partition"),
+        (code::NODE_COUNT, ": the partition has fewer nodes, or allows fewer; ask for less or for another partition"),
         (code::ACCOUNT, ": the account, the unix user or their association does not exist, or not in this partition; \
           see `sacctmgr show associations`"),
         (code::QOS, ": the quality of service is not one of the user's; see `sacctmgr show associations`"),

@@ -17,6 +17,10 @@ pub(crate) mod code {
     pub const NO_CONNECTION: i64 = 1800;
     /// `ESLURM_INVALID_PARTITION_NAME`.
     pub const PARTITION: i64 = 2000;
+    /// `ESLURM_TOO_MANY_REQUESTED_CPUS`.
+    pub const PROCESSORS: i64 = 2005;
+    /// `ESLURM_INVALID_NODE_COUNT`.
+    pub const NODE_COUNT: i64 = 2006;
     /// `ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE`.
     pub const NODES: i64 = 2014;
     /// `ESLURM_INVALID_JOB_ID`.

@@ -36,7 +36,10 @@ pub fn status(id: &SlurmJobId, answers: &Answers<'_>) -> Status {
     match look(id, answers) {
         Err(error) => unclear(error),
         Ok(Look::Waiting) => Status::Queued,
-        Ok(Look::Running { since }) => Status::Running { since },
+        Ok(Look::Running { since }) => Status::Running {
+            since,
+            first: false,
+        },
         Ok(Look::Over(attempts)) => match overall(&attempts) {
             Some(state) => Status::Ended(state),
             None => Status::Unknown(LATE.to_owned()),
@@ -58,7 +61,8 @@ pub fn status_by_records(id: &SlurmJobId, records: &[Record]) -> Option<Status> 
         Phase::Waiting => Some(Status::Queued),
         Phase::Active | Phase::Suspended => {
             let since = one.started?.saturating_mul(1000);
-            Some(Status::Running { since })
+            let first = one.restarts == Some(0);
+            Some(Status::Running { since, first })
         }
         Phase::Over | Phase::Unclear(_) => None,
     }
@@ -80,19 +84,24 @@ pub fn attempts(id: &SlurmJobId, answers: &Answers<'_>) -> Result<Vec<Attempt>, 
             return Err(QueryError::Unknown(LATE.to_owned()));
         }
     }
-    assemble(id, &rows).map_err(QueryError::Unknown)
+    let history = history(id, &rows).map_err(QueryError::Unknown)?;
+    match never_started_is_certain(id, answers, &history) {
+        true => Ok(assemble(&history, warning(&rows))),
+        false => Err(QueryError::Unknown(LATE.to_owned())),
+    }
 }
 
-/// Ids of the jobs of a handle, oldest first, out of answers that were searched by it.
+/// Ids of the jobs of a handle, oldest first, out of answers that were searched by it. What was refused is on record too, and
+/// is none.
 pub fn found(handle: &str, records: &[Record], rows: &[Row]) -> Vec<SlurmJobId> {
     let mut jobs: BTreeMap<u32, u64> = BTreeMap::new();
     let records = records
         .iter()
-        .filter(|r| r.handle() == handle || r.name == handle)
+        .filter(|r| !r.was_refused() && (r.handle() == handle || r.name == handle))
         .map(|r| (r.job, r.submitted));
     let rows = rows
         .iter()
-        .filter(|r| r.handle() == handle)
+        .filter(|r| !r.was_refused() && r.handle() == handle)
         .map(|r| (r.job, r.submitted));
     for (job, submitted) in records.chain(rows) {
         let first = jobs.entry(job).or_insert(submitted);
@@ -156,10 +165,12 @@ fn look(id: &SlurmJobId, answers: &Answers<'_>) -> Result<Look, QueryError> {
     }
     let tasks =
         number_of_tasks(&rows).or_else(|| live.iter().find_map(|(r, _)| r.tag().map(|t| t.tasks)));
-    let attempts = assemble(id, &rows).map_err(QueryError::Unknown)?;
+    let history = history(id, &rows).map_err(QueryError::Unknown)?;
+    let certain = never_started_is_certain(id, answers, &history);
+    let attempts = assemble(&history, warning(&rows));
     let last = latest(&attempts);
     let whole = tasks.is_none_or(|tasks| usize::try_from(tasks).is_ok_and(|n| n <= last.len()));
-    if last.is_empty() || !whole || last.iter().any(|a| a.state.is_none()) {
+    if last.is_empty() || !whole || !certain || last.iter().any(|a| a.state.is_none()) {
         let reason = match (live.is_empty(), answers.drained) {
             (true, true) => format!(
                 "slurmctld has no job {} but accounting does not show its end; see `sacctmgr show runaway`",
@@ -190,7 +201,8 @@ fn under_way(id: &SlurmJobId, live: &[(&Record, Phase)], rows: &[&Row]) -> Look 
         live.iter()
             .any(|(record, phase)| *phase == Phase::Waiting && record.tasks.has(task))
     };
-    let by_rows = assemble(id, rows).unwrap_or_default();
+    let by_rows = history(id, rows).unwrap_or_default();
+    let by_rows = assemble(&by_rows, None);
     let by_rows = latest(&by_rows)
         .into_iter()
         .filter(|attempt| array && !waiting(attempt.task))
@@ -204,11 +216,13 @@ fn under_way(id: &SlurmJobId, live: &[(&Record, Phase)], rows: &[&Row]) -> Look 
     }
 }
 
-/// Whether accounting shows what slurmctld says of a job or task.
+/// Whether accounting shows what slurmctld says of a job or task, in a row of its own: one of tasks that were not started
+/// may end before accounting is told of those that were.
 fn is_shown(record: &Record, rows: &[&Row]) -> bool {
     let now: Vec<End> = rows
         .iter()
-        .filter(|row| row.submitted >= record.submitted && overlap(&row.tasks, &record.tasks))
+        .filter(|row| row.raw == record.raw && row.submitted >= record.submitted)
+        .filter(|row| overlap(&row.tasks, &record.tasks))
         .map(|row| standing(row, None))
         .collect();
     let any = |wanted: fn(&End) -> bool| now.iter().any(wanted);
@@ -239,7 +253,7 @@ fn overlap(a: &TaskSet, b: &TaskSet) -> bool {
         (TaskSet::Rest, _) | (_, TaskSet::Rest) => true,
         (TaskSet::Many(a), b) => a.iter().any(|task| b.has(*task)),
         (TaskSet::One(task), b) => b.has(*task),
-        (TaskSet::Plain, b) => b.has(0),
+        (TaskSet::Plain, b) => *b == TaskSet::Plain,
     }
 }
 
@@ -273,9 +287,11 @@ fn next_of(rows: &[&Row]) -> Next {
     all
 }
 
-/// Rows by task, then by attempt: each attempt once. Attempts that wait have none.
-fn assemble(id: &SlurmJobId, rows: &[&Row]) -> Result<Vec<Attempt>, String> {
-    let mut by_task: BTreeMap<u32, BTreeMap<u64, &Row>> = BTreeMap::new();
+/// The rows of each task, by the time of submission: each attempt once.
+type History<'a> = BTreeMap<u32, BTreeMap<u64, &'a Row>>;
+
+fn history<'a>(id: &SlurmJobId, rows: &[&'a Row]) -> Result<History<'a>, String> {
+    let mut by_task = History::new();
     for row in rows {
         let task = match &row.tasks {
             TaskSet::Plain => 0,
@@ -307,24 +323,47 @@ fn assemble(id: &SlurmJobId, rows: &[&Row]) -> Result<Vec<Attempt>, String> {
             by_task.entry(task).or_default().insert(row.submitted, *row);
         }
     }
-    let warning = rows
-        .iter()
-        .find_map(|row| row.tag())
-        .and_then(|tag| tag.warning);
+    Ok(by_task)
+}
+
+/// Whether tasks that only a shared row names as ended were really never started: slurmctld has them so (and then
+/// [`is_shown`] has compared them), or it has nothing left to tell of those that it has forgotten.
+fn never_started_is_certain(id: &SlurmJobId, answers: &Answers<'_>, history: &History<'_>) -> bool {
+    let known = |task: u32| {
+        let mut own = answers.records.iter().filter(|r| r.is_of(id));
+        own.any(|record| record.tasks.has(task))
+    };
+    let shared = |row: &Row| {
+        matches!(row.tasks, TaskSet::Many(_) | TaskSet::Rest)
+            && matches!(standing(row, None), End::Over { .. })
+    };
+    answers.drained
+        || history
+            .iter()
+            .all(|(task, rows)| known(*task) || !rows.values().any(|row| shared(row)))
+}
+
+fn warning(rows: &[&Row]) -> Option<Warning> {
+    let tag = rows.iter().find_map(|row| row.tag())?;
+    tag.warning
+}
+
+/// Attempts by task, then by time. Those that wait have none.
+fn assemble(history: &History<'_>, warning: Option<Warning>) -> Vec<Attempt> {
     let mut all = Vec::new();
-    for (task, rows) in by_task {
+    for (task, rows) in history {
         let mut attempt = 0u32;
-        for row in rows.into_values() {
+        for row in rows.values() {
             let (state, detail) = match standing(row, warning) {
                 End::Waiting => continue,
                 End::Running | End::Suspended => (None, String::new()),
                 End::Over { state, detail, .. } => (Some(state), detail),
             };
             attempt = attempt.saturating_add(1);
-            all.push(to_attempt(row, task, attempt, state, detail));
+            all.push(to_attempt(row, *task, attempt, state, detail));
         }
     }
-    Ok(all)
+    all
 }
 
 fn to_attempt(

@@ -19,12 +19,15 @@ fn comment(tasks: u32) -> String {
 fn record(word: &str) -> Record {
     Record {
         job: 5,
+        raw: 5,
         tasks: TaskSet::Plain,
         name: HANDLE.to_owned(),
         comment: comment(1),
         words: vec![word.to_owned()],
+        reason: "None".to_owned(),
         submitted: 100,
         started: Some(110),
+        restarts: None,
     }
 }
 
@@ -152,11 +155,21 @@ fn job_of_the_same_number_should_not_be_billed_when_ids_began_again() {
 #[test]
 fn job_should_be_queued_or_running_when_slurmctld_says_so() {
     assert_eq!(said(&[record("PENDING")], &[], false), Status::Queued);
-    let since = |since| Status::Running { since };
+    let since = |since| Status::Running {
+        since,
+        first: false,
+    };
     assert_eq!(said(&[record("RUNNING")], &[], false), since(110_000));
     assert_eq!(said(&[record("COMPLETING")], &[], false), since(110_000));
     assert_eq!(said(&[record("SUSPENDED")], &[], false), since(110_000));
     assert!(is_unknown(&said(&[record("SLEEPWALKING")], &[], true)));
+    for (restarts, first) in [(0, true), (1, false)] {
+        let mut counted = record("RUNNING");
+        counted.restarts = Some(restarts);
+        let since = 110_000;
+        let status = status_by_records(&id(), &[counted]);
+        assert_eq!(status, Some(Status::Running { since, first }));
+    }
     // Requeued: the first attempt is over, the second waits.
     let mut again = record("PENDING");
     again.submitted = 200;
@@ -178,6 +191,87 @@ fn cancelled_job_should_have_no_start_when_it_never_ran() {
     assert_eq!(attempts[0].started, None);
     assert_eq!(attempts[0].state, Some(EndState::Cancelled));
     assert_eq!(attempts[0].detail, "by user 1000");
+}
+
+#[test]
+fn request_should_not_be_found_as_a_job_when_it_was_refused() {
+    let mut refused = record("FAILED");
+    refused.reason = "BadConstraints".to_owned();
+    let mut never = row("FAILED");
+    (never.allocated, never.elapsed_s) = (None, 0);
+    assert_eq!(found(HANDLE, &[refused.clone()], &[never.clone()]), []);
+    // Asked again, and taken.
+    let mut taken = record("PENDING");
+    (taken.job, taken.raw) = (6, 6);
+    let taken = found(HANDLE, &[refused, taken], &[never]);
+    assert_eq!(taken.iter().map(|id| id.job).collect::<Vec<_>>(), [6]);
+    assert_eq!(found(HANDLE, &[record("FAILED")], &[row("FAILED")]), [id()]);
+}
+
+/// An array of five: task 0 failed, 1 and 2 were cancelled while they ran, 3 and 4 while they waited. As 22.05 told it,
+/// slurmctld's records with slurmdbd's rows of the same moments.
+fn cancelled_array() -> (Vec<Record>, Vec<Row>, Vec<Row>) {
+    let one = TaskSet::One;
+    let all = [
+        (one(0), 6, "FAILED"),
+        (one(1), 7, "CANCELLED by 0"),
+        (one(2), 8, "CANCELLED by 0"),
+        (TaskSet::Many(vec![3, 4]), 5, "CANCELLED by 0"),
+    ];
+    let records = all.iter().map(|(tasks, raw, word)| Record {
+        raw: *raw,
+        tasks: tasks.clone(),
+        comment: comment(5),
+        ..record(word)
+    });
+    let row = |tasks: &TaskSet, raw: u32, word: &str| {
+        let mut row = row(word);
+        (row.tasks, row.raw) = (tasks.clone(), raw);
+        row.submit_line = format!("sbatch --comment={}", comment(5));
+        if raw == 5 {
+            (row.allocated, row.started, row.elapsed_s) = (None, None, 0);
+        }
+        row
+    };
+    let rows = all.iter().map(|(tasks, raw, word)| row(tasks, *raw, word));
+    // slurmctld tells every 5 s of tasks that it started, and of an end at once.
+    let early = row(&TaskSet::Many(vec![0, 1, 2, 3, 4]), 5, "CANCELLED by 0");
+    (records.collect(), rows.collect(), vec![early])
+}
+
+#[test]
+fn tasks_that_ran_should_not_be_never_started_when_accounting_has_only_the_others() {
+    let (records, rows, early) = cancelled_array();
+    let judge = |records: &[Record], rows: &[Row], drained| {
+        let answers = Answers {
+            records,
+            rows,
+            drained,
+        };
+        (status(&id(), &answers), attempts(&id(), &answers))
+    };
+    for drained in [false, true] {
+        let (status, attempts) = judge(&records, &early, drained);
+        assert!(is_unknown(&status) && attempts.is_err(), "{attempts:?}");
+    }
+    // Told at last, with the list as it was or as it is.
+    let mut stale = rows.clone();
+    stale[3].tasks.clone_from(&early[0].tasks);
+    for rows in [&rows, &stale] {
+        let (status, attempts) = judge(&records, rows, false);
+        assert_eq!(status, Status::Ended(EndState::Cancelled));
+        let started: Vec<bool> = attempts
+            .unwrap()
+            .iter()
+            .map(|a| a.started.is_some())
+            .collect();
+        assert_eq!(started, [true, true, true, false, false]);
+    }
+    // Task 0 is forgotten by slurmctld, and accounting does not have it yet.
+    let (status, attempts) = judge(&records[1..], &stale[1..], false);
+    assert!(is_unknown(&status) && attempts.is_err(), "{attempts:?}");
+    let (status, _) = judge(&records[1..], &stale, false);
+    assert_eq!(status, Status::Ended(EndState::Cancelled));
 }
 
 /// Histories of arrays: for each task its attempts, as (elapsed, waited before).

@@ -4,6 +4,7 @@
 //! [`wrapper`] makes. [`Record`]s (slurmctld) and [`Row`]s (slurmdbd) are SLURM's answers whatever brought them;
 //! [`judge`] makes a [`crate::Status`] and [`crate::Attempt`]s out of them.
 
+mod diagnosis;
 mod identity;
 mod job_id;
 pub mod judge;
@@ -15,6 +16,7 @@ pub mod tres;
 pub mod words;
 pub mod wrapper;
 
+pub use diagnosis::Diagnosis;
 pub use identity::Identity;
 pub use job_id::SlurmJobId;
 pub use request::Request;

@@ -8,6 +8,8 @@ use crate::types::Allocated;
 pub struct Record {
     /// Job id; of an array, the id of the whole.
     pub job: u32,
+    /// Job id of this very task. Tasks that were not started share the id of the whole, which the last one of them keeps.
+    pub raw: u32,
     /// Which of its tasks.
     pub tasks: TaskSet,
     /// Its name, which its owner can change.
@@ -16,10 +18,14 @@ pub struct Record {
     pub comment: String,
     /// Its state, as one word or several.
     pub words: Vec<String>,
+    /// Why it is in this state, as one word.
+    pub reason: String,
     /// When it was submitted or, for a later attempt, requeued.
     pub submitted: u64,
     /// When the present attempt was started. For a waiting job SLURM gives its guess here: not to be relied on.
     pub started: Option<u64>,
+    /// How many attempts there were before the present one, if that was asked for.
+    pub restarts: Option<u32>,
 }
 
 /// One attempt as slurmdbd knows it.
@@ -68,6 +74,11 @@ impl Record {
         handle(&self.comment, &self.name)
     }
 
+    /// Whether it is what slurmctld keeps of a request that no node could ever satisfy: it was refused and never was a job.
+    pub(super) fn was_refused(&self) -> bool {
+        self.words == ["FAILED"] && self.reason == "BadConstraints"
+    }
+
     pub(super) fn is_of(&self, id: &SlurmJobId) -> bool {
         self.job == id.job && (self.handle() == id.handle || self.name == id.handle)
     }
@@ -85,6 +96,11 @@ impl Row {
             Some((_, comment)) => handle(comment, &self.name),
             None => handle(&self.comment, &self.name),
         }
+    }
+
+    /// The same in accounting.
+    pub(super) fn was_refused(&self) -> bool {
+        self.words == ["FAILED"] && self.allocated.is_none()
     }
 
     pub(super) fn is_of(&self, id: &SlurmJobId) -> bool {

@@ -8,7 +8,7 @@ use std::{
         unix::net::{SocketAddr, UnixListener},
     },
     path::{Path, PathBuf},
-    process::{Command, ExitStatus, Stdio},
+    process::{Command, ExitStatus, Output, Stdio},
 };
 
 /// Daemons that were started by `scripts/slurm-cluster.sh`, and go when this does.
@@ -74,9 +74,57 @@ impl Daemons {
         self.state.join("etc/jwt_hs256.key")
     }
 
+    /// Its configuration.
+    pub fn conf(&self) -> PathBuf {
+        self.state.join("etc/slurm.conf")
+    }
+
+    /// Runs a command of SLURM's as the cluster's administrator.
+    pub fn admin(&self, words: &[&str]) -> String {
+        self.try_admin(words).expect("done")
+    }
+
+    /// The same; what it complains about if it fails.
+    pub fn try_admin(&self, words: &[&str]) -> Result<String, String> {
+        let output = self.command(words).output().expect("runs");
+        match output.status.success() {
+            true => Ok(String::from_utf8(output.stdout).expect("UTF-8")),
+            false => Err(format!(
+                "{words:?}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            )),
+        }
+    }
+
+    /// Runs a command as a user of the cluster. For root.
+    pub fn run_as(&self, user: &str, words: &[&str]) -> Output {
+        let ids = [format!("--reuid={user}"), format!("--regid={user}")];
+        let as_user = ["setpriv", &ids[0], &ids[1], "--init-groups"];
+        self.command(&[&as_user, words].concat())
+            .output()
+            .expect("runs")
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(words[0]);
+        command
+            .args(&words[1..])
+            .current_dir("/")
+            .env("SLURM_CONF", self.conf())
+            .env("TZ", "UTC")
+            .env("SLURM_TIME_FORMAT", "%s")
+            .stdin(Stdio::null());
+        command
+    }
+
     /// `start`, `stop` or `kill`, and a daemon.
     pub fn run(&self, arguments: &[&str]) {
-        let done = self.script(arguments);
+        self.run_with(&[], arguments);
+    }
+
+    /// The same, with more in the daemon's environment.
+    pub fn run_with(&self, environment: &[(&str, &str)], arguments: &[&str]) {
+        let done = self.script(environment, arguments);
         assert!(
             done.success(),
             "slurm-cluster.sh {arguments:?} failed, and without a cluster nothing is proved; SLURM's packages come with \
@@ -85,7 +133,7 @@ impl Daemons {
         );
     }
 
-    fn script(&self, arguments: &[&str]) -> ExitStatus {
+    fn script(&self, environment: &[(&str, &str)], arguments: &[&str]) -> ExitStatus {
         // Into a file: daemons that it starts would keep a pipe open. Not with the tests' own umask, which lets everybody
         // write.
         let log = File::options()
@@ -99,6 +147,7 @@ impl Daemons {
             .args(arguments)
             .env_remove("SLURM_CONF")
             .envs(self.settings.iter().map(|(key, value)| (*key, value)))
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("log"))
             .stderr(log)
@@ -118,6 +167,6 @@ impl Drop for Daemons {
                 eprintln!("--- {log}\n{}", lines[from..].join("\n"));
             }
         }
-        let _ = self.script(&["wipe"]);
+        let _ = self.script(&[], &["wipe"]);
     }
 }

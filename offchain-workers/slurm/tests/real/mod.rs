@@ -1,8 +1,16 @@
-//! What the tests of both SLURM schedulers need: real daemons, a place that jobs of another user reach, and a run of the
-//! conformance suite.
+//! What the tests of both SLURM schedulers share: real daemons, a place that jobs of another user reach, a run of the
+//! conformance suite, and failure runs, each on a cluster of its own.
 
+pub mod away;
 mod conforms;
+pub mod customers;
 mod daemons;
+pub mod interfered;
+pub mod run;
+#[allow(dead_code)] // Not all of its users ask for everything.
+#[path = "../../../../tests/support/small_disk.rs"]
+mod small_disk;
+pub mod truth;
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 

@@ -16,10 +16,11 @@ use tempfile::TempDir;
 use ve_slurm::{
     conformance::Bed,
     rest::{Endpoint, RestConfig, SlurmRest, TokenSource},
+    slurm::Identity,
     EndState, Scheduler, SchedulerJobId,
 };
 
-use crate::real::{given_directory, job_user, shared_directory, variable, Daemons};
+use crate::real::{given_directory, job_user, run::OwnBed, shared_directory, variable, Daemons};
 
 pub struct RestBed {
     counter: AtomicU32,
@@ -63,9 +64,10 @@ impl RestBed {
         Some(Self::own())
     }
 
-    fn own() -> Self {
+    /// A cluster of its own.
+    pub fn own() -> Self {
         let shared = shared_directory(given_directory());
-        let daemons = Daemons::start(shared.path(), &[]);
+        let daemons = Daemons::start(shared.path(), &[("VE_SLURM_MIN_JOB_AGE", "30")]);
         let (url, key, name) = (daemons.rest(), daemons.key(), daemons.name.clone());
         Self::with(shared, Some(daemons), url, key, &name, &job_user())
     }
@@ -167,5 +169,20 @@ impl Bed for RestBed {
             Some(_) => EndState::OutOfMemory,
             None => EndState::Failed { exit_code: 137 },
         }
+    }
+}
+
+impl OwnBed for RestBed {
+    fn daemons(&self) -> &Daemons {
+        self.cluster()
+    }
+
+    fn client_of(&self, user: &str, identity: Identity) -> Arc<dyn Scheduler> {
+        let config = RestConfig {
+            user: user.to_owned(),
+            identity,
+            ..self.config.clone()
+        };
+        Arc::new(SlurmRest::new(config).expect("configured"))
     }
 }

@@ -2,8 +2,7 @@
 
 use std::{
     fs,
-    future::Future,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use base64::{engine::general_purpose::URL_SAFE_NO_PAD, Engine};
@@ -14,7 +13,13 @@ use ve_slurm::{
     EndState, Health, Lookup, QueryError, Scheduler, Status, SubmitError,
 };
 
-use crate::bed::RestBed;
+use crate::{
+    bed::RestBed,
+    real::{
+        away, customers, interfered,
+        run::{eventually, Run},
+    },
+};
 
 const BODY: &str = "echo run >> runs; until [ -e go ]; do sleep 0.1; done; exit 3";
 
@@ -79,90 +84,29 @@ async fn job_should_run_once_when_slurmrestd_is_killed_and_started_again() {
     assert_eq!(client.find(&other.handle).await, Lookup::Absent);
 }
 
-#[tokio::test]
-async fn job_should_be_unknown_when_it_ends_while_slurmdbd_is_down() {
-    let Some(bed) = RestBed::own_unless_given() else {
-        return;
-    };
-    let client = bed.rest();
-    let spec = job(&bed, BODY).expect("a job");
-    let id = client.submit(&spec).await.expect("taken");
-    wait_running(&client, &id, bed.patience())
-        .await
-        .expect("runs");
-    wait_file(&spec.work_dir.join("runs"), bed.patience())
-        .await
-        .expect("begun");
-
-    bed.cluster().run(&["stop", "slurmdbd"]);
-    unhealthy(&client, "slurmdbd").await;
-    let status = client.status(&id).await;
-    assert!(
-        matches!(status, Status::Running { .. }),
-        "slurmctld knows it: {status:?}"
-    );
-    let never = bed.unknown_id();
-    let status = client.status(&never).await;
-    assert!(
-        matches!(status, Status::Unknown(_)),
-        "not absent while slurmdbd is silent: {status:?}"
-    );
-    let other = job(&bed, "exit 0").expect("a job");
-    let found = client.find(&other.handle).await;
-    assert!(matches!(found, Lookup::Unknown(_)), "{found:?}");
-    let refused = client.submit(&other).await;
-    assert!(
-        matches!(refused, Err(SubmitError::Unavailable(_))),
-        "{refused:?}"
-    );
-    fs::write(spec.work_dir.join("go"), "go").expect("written");
-    eventually("its end is unknown", || async {
-        match client.status(&id).await {
-            Status::Unknown(_) => Ok(()),
-            Status::Running { .. } => Err("still running".into()),
-            other => panic!("{other:?}"),
-        }
-    })
-    .await;
-
-    bed.cluster().run(&["start", "slurmdbd"]);
-    let end = wait_end(&client, &id, bed.patience()).await.expect("ends");
-    assert_eq!(end, EndState::Failed { exit_code: 3 });
-    assert_eq!(final_rows(&client, &id).await.expect("rows").len(), 1);
-    healthy(&client).await;
-    let id = client.submit(&other).await.expect("taken now");
-    let end = wait_end(&client, &id, bed.patience()).await.expect("ends");
-    assert_eq!(end, EndState::Completed);
+async fn run() -> Option<Run<RestBed>> {
+    Some(Run::on(RestBed::own_unless_given()?).await)
 }
 
-#[tokio::test]
-async fn job_should_be_unknown_when_slurmctld_is_down() {
-    let Some(bed) = RestBed::own_unless_given() else {
-        return;
-    };
-    let client = bed.rest();
-    let spec = job(&bed, BODY).expect("a job");
-    let id = client.submit(&spec).await.expect("taken");
-    wait_file(&spec.work_dir.join("runs"), bed.patience())
-        .await
-        .expect("begun");
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slurm_rest_should_bill_what_accounting_says_when_jobs_are_interfered_with() {
+    if let Some(run) = run().await {
+        interfered::billed_by_accounting(&run).await;
+    }
+}
 
-    bed.cluster().run(&["stop", "slurmctld"]);
-    let status = client.status(&id).await;
-    assert!(matches!(status, Status::Unknown(_)), "{status:?}");
-    let found = client.find("ve-never-2").await;
-    assert!(matches!(found, Lookup::Unknown(_)), "{found:?}");
-    let health = client.health().await;
-    assert!(matches!(health, Health::Unknown(_)), "{health:?}");
-    fs::write(spec.work_dir.join("go"), "go").expect("written");
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slurm_rest_should_bill_what_accounting_says_when_daemons_go_away() {
+    if let Some(run) = run().await {
+        away::nothing_is_lost(&run).await;
+    }
+}
 
-    bed.cluster().run(&["start", "slurmctld"]);
-    let end = wait_end(&client, &id, bed.patience()).await.expect("ends");
-    assert_eq!(end, EndState::Failed { exit_code: 3 });
-    assert_eq!(
-        fs::read_to_string(spec.work_dir.join("runs")).expect("runs"),
-        "run\n"
-    );
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slurm_rest_should_keep_customers_apart_when_they_share_a_cluster() {
+    if let Some(run) = run().await {
+        customers::are_kept_apart(&run).await;
+    }
 }
 
 #[tokio::test]
@@ -200,21 +144,6 @@ async fn remedy_should_be_named_when_tokens_are_refused() {
     renew(now() + 300);
     healthy(&client).await;
     assert_eq!(client.status(&never).await, Status::Absent);
-}
-
-/// Waits for a condition, generously.
-async fn eventually<F: Future<Output = Result<(), String>>>(
-    what: &str,
-    mut ask: impl FnMut() -> F,
-) {
-    let until = Instant::now() + Duration::from_secs(120);
-    loop {
-        match ask().await {
-            Ok(()) => return,
-            Err(last) if Instant::now() >= until => panic!("{what}: {last}"),
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-        }
-    }
 }
 
 fn now() -> u64 {

@@ -269,6 +269,37 @@ async fn token_should_be_blamed_when_its_refusal_looks_like_slurmctld_being_down
 }
 
 #[tokio::test]
+async fn cluster_should_not_be_healthy_when_its_clock_is_wrong() {
+    for (ahead, healthy) in [(0, true), (3_600, false), (-3_600, false)] {
+        let dir = TempDir::new().expect("directory");
+        let server = Server::start(move |method, path| {
+            if path.contains("diag") {
+                let now = std::time::UNIX_EPOCH.elapsed().expect("after 1970");
+                let theirs = now.as_secs().saturating_add_signed(ahead);
+                Answer::json(format!(
+                    r#"{{"statistics":{{"dbd_agent_queue_size":0,
+                    "req_time":{{"set":true,"infinite":false,"number":{theirs}}}}},"errors":[]}}"#
+                ))
+            } else if path.contains("ping") {
+                Answer::json(r#"{"pings":[{"pinged":"UP"}],"errors":[]}"#)
+            } else {
+                empty(method, path)
+            }
+        })
+        .await;
+        match client(&server.url, dir.path()).health().await {
+            Health::Ok => assert!(healthy, "{ahead}"),
+            Health::Unknown(text) => {
+                assert!(
+                    !healthy && text.contains("clock") && text.contains("NTP"),
+                    "{text}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn refusal_should_name_the_remedy_when_slurm_gives_its_number() {
     for (code, job, refused, hint) in [
         (2045, 0, true, "account"),

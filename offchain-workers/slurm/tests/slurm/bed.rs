@@ -15,7 +15,10 @@ use ve_slurm::{
     SlurmCliConfig, SubmitSpec,
 };
 
-use crate::{cluster::Cluster, real::variable};
+use crate::{
+    cluster::Cluster,
+    real::{run::OwnBed, variable, Daemons},
+};
 
 pub struct CliBed {
     pub cluster: Cluster,
@@ -30,13 +33,9 @@ impl CliBed {
         }
     }
 
-    pub fn cli(&self) -> SlurmCli {
-        self.cli_as(Identity::default())
-    }
-
-    pub fn cli_as(&self, identity: Identity) -> SlurmCli {
+    fn cli(&self, user: &str, identity: Identity) -> SlurmCli {
         SlurmCli::new(SlurmCliConfig {
-            access: self.cluster.access(),
+            access: self.cluster.access(user),
             identity,
             state_dir: self.cluster.home.path().join("submissions"),
         })
@@ -51,7 +50,7 @@ impl CliBed {
 #[async_trait]
 impl Bed for CliBed {
     async fn client(&self) -> Arc<dyn Scheduler> {
-        Arc::new(self.cli())
+        Arc::new(self.cli(&self.cluster.user, Identity::default()))
     }
 
     fn shared_dir(&self) -> PathBuf {
@@ -93,5 +92,15 @@ impl Bed for CliBed {
             Some(_) => EndState::OutOfMemory,
             None => EndState::Failed { exit_code: 137 },
         }
+    }
+}
+
+impl OwnBed for CliBed {
+    fn daemons(&self) -> &Daemons {
+        self.cluster.daemons()
+    }
+
+    fn client_of(&self, user: &str, identity: Identity) -> Arc<dyn Scheduler> {
+        Arc::new(self.cli(user, identity))
     }
 }

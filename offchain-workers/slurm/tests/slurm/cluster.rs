@@ -1,6 +1,6 @@
 //! A cluster that a test starts, or one that it was given.
 
-use std::{path::PathBuf, process::Command};
+use std::path::PathBuf;
 
 use tempfile::TempDir;
 use ve_slurm::cli::{Access, Ssh};
@@ -61,7 +61,7 @@ impl Cluster {
         let home = shared_directory(std::env::temp_dir());
         let daemons = Daemons::start(home.path(), settings);
         Self {
-            conf: daemons.state.join("etc/slurm.conf"),
+            conf: daemons.conf(),
             own: Some(daemons),
             path: "/usr/bin:/bin".into(),
             user: job_user(),
@@ -71,44 +71,20 @@ impl Cluster {
         }
     }
 
-    /// `start`, `stop` or `kill` a daemon.
-    pub fn daemon(&self, what: &str, name: &str) {
-        self.daemons().run(&[what, name]);
-    }
-
-    fn daemons(&self) -> &Daemons {
+    /// The daemons of a cluster of its own.
+    pub fn daemons(&self) -> &Daemons {
         self.own.as_ref().expect("a cluster of its own")
     }
 
-    pub fn state_dir(&self) -> PathBuf {
-        self.daemons().state.clone()
-    }
-
-    pub fn access(&self) -> Access {
+    /// How one of its users is asked.
+    pub fn access(&self, user: &str) -> Access {
         let login = self.ssh.as_ref().map_or_else(me, |ssh| ssh.user.clone());
         Access {
             ssh: self.ssh.clone(),
-            sudo: self.user != login,
+            sudo: user != login,
             slurm_conf: Some(self.conf.clone()),
             path: self.path.clone(),
-            ..Access::here(&self.user)
+            ..Access::here(user)
         }
-    }
-
-    /// Runs a command of SLURM's as the cluster's administrator.
-    pub fn admin(&self, words: &[&str]) -> String {
-        let output = Command::new(words[0])
-            .args(&words[1..])
-            .env("SLURM_CONF", &self.conf)
-            .env("TZ", "UTC")
-            .env("SLURM_TIME_FORMAT", "%s")
-            .output()
-            .expect("runs");
-        assert!(
-            output.status.success(),
-            "{words:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8(output.stdout).expect("UTF-8")
     }
 }

@@ -13,7 +13,7 @@ use ve_slurm::{
     EndState, Health, Scheduler, SlurmCli, SlurmCliConfig, SubmitError,
 };
 
-use crate::{bed::CliBed, truth};
+use crate::{bed::CliBed, real::truth};
 
 pub async fn works_over_ssh(bed: &CliBed) {
     let sshd = Sshd::start(&bed.cluster.home.path().join("ssh"));
@@ -21,7 +21,7 @@ pub async fn works_over_ssh(bed: &CliBed) {
         SlurmCli::new(SlurmCliConfig {
             access: Access {
                 ssh: Some(sshd.ssh(known_hosts)),
-                ..bed.cluster.access()
+                ..bed.cluster.access(&bed.cluster.user)
             },
             identity: Identity::default(),
             state_dir: bed.cluster.home.path().join("submissions"),
@@ -49,5 +49,5 @@ pub async fn works_over_ssh(bed: &CliBed) {
     let end = wait_end(&cli, &id, bed.patience()).await.expect("ends");
     assert_eq!(end, EndState::Failed { exit_code: 4 });
     let rows = final_rows(&cli, &id).await.expect("rows");
-    truth::assert_equal(&bed.cluster, &id, &rows);
+    truth::assert_equal(bed.cluster.daemons(), &id, &rows);
 }

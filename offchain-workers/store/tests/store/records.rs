@@ -160,3 +160,40 @@ async fn database_should_be_refused_when_the_file_is_not_one() {
     let error = Database::open(&path).await.err().unwrap();
     assert!(matches!(error, Error::Corrupt { .. }), "{error:?}");
 }
+
+#[tokio::test]
+async fn changes_should_each_have_their_own_outcome_when_they_share_a_commit() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("worker.db");
+    let database = Database::open(&path).await.unwrap();
+    let first = database.insert("job", "0", &0u32).await.unwrap();
+    let changes = (0..400u32).map(|n| {
+        let (database, first) = (database.clone(), first.clone());
+        async move {
+            match n % 4 {
+                // There is one already.
+                0 => database.insert("job", "0", &n).await.map(drop),
+                1 => database.insert("job", &n.to_string(), &n).await.map(drop),
+                // Two of them at most one of which can be right.
+                2 => database.update("job", &mut first.clone()).await,
+                _ => database.remove("job", "none", 1).await,
+            }
+        }
+    });
+    let outcomes = futures::future::join_all(changes).await;
+    let done = |kind: usize| {
+        let of_kind = outcomes.iter().skip(kind).step_by(4);
+        of_kind.filter(|outcome| outcome.is_ok()).count()
+    };
+    assert_eq!([0, 1, 2, 3].map(done), [0, 100, 1, 0]);
+    let conflicts = outcomes
+        .iter()
+        .filter(|o| matches!(o, Err(Error::Conflict { .. })));
+    assert_eq!(conflicts.count(), 299);
+    drop(database);
+    let again = Database::open(&path).await.unwrap();
+    let all = again.list::<u32>("job", "", 1_000).await.unwrap();
+    assert_eq!(all.len(), 101);
+    let changed = all.iter().find(|record| record.id == "0").unwrap();
+    assert_eq!((changed.version, changed.value), (2, 0));
+}

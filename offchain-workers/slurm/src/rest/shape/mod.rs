@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use super::reply::{RawComplaint, Said};
 use crate::{
-    slurm::{tres, Record, Request, Row, TaskSet},
+    slurm::{tres, Diagnosis, Record, Request, Row, TaskSet},
     types::Allocated,
 };
 pub(crate) use v38::V38;
@@ -36,8 +36,6 @@ pub(crate) struct Exit {
 pub(crate) struct Live {
     /// What matters whatever brought it.
     pub record: Record,
-    /// Job id of this very task.
-    pub raw: u32,
     pub user: String,
     pub exit: Exit,
 }
@@ -75,8 +73,8 @@ pub(crate) trait Shape: Send + Sync {
     fn rows(&self, body: &[u8]) -> Parsed<Vec<DbRow>>;
     /// Answer to `DELETE job/{id}`.
     fn cancelled(&self, body: &[u8]) -> Parsed<()>;
-    /// Answer to `GET slurm diag`: how many messages slurmctld has still to hand to slurmdbd.
-    fn accounting_queue(&self, body: &[u8]) -> Parsed<Option<u64>>;
+    /// Answer to `GET slurm diag`.
+    fn diagnosis(&self, body: &[u8]) -> Parsed<Option<Diagnosis>>;
     /// Answer to `GET slurm ping`: whether a slurmctld is up.
     fn ping(&self, body: &[u8]) -> Parsed<bool>;
     /// Answer to `GET slurmdb clusters`.

@@ -337,7 +337,9 @@ fn daemons_should_be_seen_when_they_answer() {
         assert!(shape.ping(body).unwrap().value);
     }
     for (shape, body) in both("diag") {
-        assert_eq!(shape.accounting_queue(body).unwrap().value, Some(0));
+        let diagnosis = shape.diagnosis(body).unwrap().value.unwrap();
+        assert_eq!(diagnosis.waiting, 0);
+        assert_eq!(diagnosis.now.map(|now| now / 100), Some(17_957_277));
     }
     for (shape, body) in both("clusters") {
         let cluster = DbCluster {
@@ -353,7 +355,7 @@ fn absent_by(shape: &dyn Shape, body: &[u8]) -> bool {
     let _ = (
         shape.submitted(body),
         shape.cancelled(body),
-        shape.accounting_queue(body),
+        shape.diagnosis(body),
     );
     let _ = (shape.ping(body), shape.clusters(body));
     let live = shape.live(body).is_ok_and(|s| s.has(code::UNKNOWN_JOB));

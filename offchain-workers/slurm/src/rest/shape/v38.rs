@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     rest::reply::RawComplaint,
-    slurm::{Record, Request, Row},
+    slurm::{Diagnosis, Record, Request, Row},
 };
 
 /// The shape up to v0.0.38.
@@ -24,9 +24,12 @@ struct Job {
     name: String,
     comment: Option<String>,
     job_state: String,
+    #[serde(default)]
+    state_reason: String,
     user_name: String,
     submit_time: u64,
     start_time: Option<u64>,
+    restart_cnt: Option<u32>,
     /// As `wait(2)` gives it.
     exit_code: Option<u32>,
 }
@@ -86,6 +89,7 @@ struct Diag {
 #[derive(Deserialize)]
 struct Statistics {
     dbd_agent_queue_size: Option<u64>,
+    req_time: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -155,10 +159,15 @@ impl Shape for V38 {
         Ok(said(reply.errors, ()))
     }
 
-    fn accounting_queue(&self, body: &[u8]) -> Parsed<Option<u64>> {
+    fn diagnosis(&self, body: &[u8]) -> Parsed<Option<Diagnosis>> {
         let reply: Diag = parse(body)?;
-        let size = reply.statistics.and_then(|s| s.dbd_agent_queue_size);
-        Ok(said(reply.errors, size))
+        let diagnosis = reply.statistics.and_then(|s| {
+            Some(Diagnosis {
+                now: s.req_time,
+                waiting: s.dbd_agent_queue_size?,
+            })
+        });
+        Ok(said(reply.errors, diagnosis))
     }
 
     fn ping(&self, body: &[u8]) -> Parsed<bool> {
@@ -218,14 +227,16 @@ fn live(job: Job) -> Result<Live, String> {
     Ok(Live {
         record: Record {
             job: whole,
+            raw: job.job_id,
             tasks,
             name: job.name,
             comment: job.comment.unwrap_or_default(),
             words: vec![job.job_state],
+            reason: job.state_reason,
             submitted: job.submit_time,
             started: job.start_time.filter(|at| *at > 0),
+            restarts: job.restart_cnt,
         },
-        raw: job.job_id,
         user: job.user_name,
         exit: Exit {
             code: u16::try_from((status >> 8) & 0xff).unwrap_or(0),

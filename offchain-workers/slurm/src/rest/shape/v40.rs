@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     rest::reply::{Complaint, RawComplaint},
-    slurm::{Record, Request, Row},
+    slurm::{Diagnosis, Record, Request, Row},
 };
 
 /// The shape from v0.0.40 on.
@@ -59,10 +59,14 @@ struct Job {
     name: String,
     comment: Option<String>,
     job_state: Vec<String>,
+    #[serde(default)]
+    state_reason: String,
     user_name: String,
     submit_time: Number,
     #[serde(default)]
     start_time: Number,
+    #[serde(default)]
+    restart_cnt: Number,
     #[serde(default)]
     exit_code: ExitCode,
 }
@@ -137,6 +141,8 @@ struct Diag {
 struct Statistics {
     #[serde(default)]
     dbd_agent_queue_size: Number,
+    #[serde(default)]
+    req_time: Number,
 }
 
 #[derive(Deserialize)]
@@ -258,10 +264,15 @@ impl Shape for V40 {
         Ok(all)
     }
 
-    fn accounting_queue(&self, body: &[u8]) -> Parsed<Option<u64>> {
+    fn diagnosis(&self, body: &[u8]) -> Parsed<Option<Diagnosis>> {
         let reply: Diag = parse(body)?;
-        let size = reply.statistics.and_then(|s| s.dbd_agent_queue_size.0);
-        Ok(said(reply.errors, size))
+        let diagnosis = reply.statistics.and_then(|s| {
+            Some(Diagnosis {
+                now: s.req_time.0,
+                waiting: s.dbd_agent_queue_size.0?,
+            })
+        });
+        Ok(said(reply.errors, diagnosis))
     }
 
     fn ping(&self, body: &[u8]) -> Parsed<bool> {
@@ -312,16 +323,18 @@ fn live(job: Job) -> Result<Live, String> {
         job.array_task_string.as_deref(),
     )?;
     Ok(Live {
-        raw: job.job_id,
         exit: job.exit_code.exit(),
         record: Record {
             job: whole,
+            raw: job.job_id,
             tasks,
             name: job.name,
             comment: job.comment.unwrap_or_default(),
             words: job.job_state,
+            reason: job.state_reason,
             submitted: job.submit_time.time()?,
             started: job.start_time.0.filter(|at| *at > 0),
+            restarts: job.restart_cnt.narrow(),
         },
         user: job.user_name,
     })

@@ -253,7 +253,7 @@ impl RawScheduler {
         let end = Instant::now() + Duration::from_secs(30);
         while Instant::now() < end {
             match self.scheduler.status(&id).await {
-                Status::Running { since } => return Ok((since as f64 - from).max(0.0)),
+                Status::Running { since, .. } => return Ok((since as f64 - from).max(0.0)),
                 Status::Queued | Status::Unknown(_) => {
                     tokio::time::sleep(Duration::from_millis(5)).await
                 }

@@ -6,15 +6,20 @@ mod jobs;
 mod machine;
 mod report;
 mod sealing;
+mod series;
+mod slurm;
 mod transactions;
 mod worker;
 
 use anyhow::{anyhow, ensure, Context, Result};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use report::{Report, Row};
-use std::time::{Duration, Instant};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 use ve_chain::{Chain, ConnectOptions, Signer, Submitter};
-use virtengine_e2e::{Market, MarketOptions};
+use virtengine_e2e::{slurm::By, Market, MarketOptions};
 
 /// Ratios of this machine, each against something run beside it.
 #[derive(Parser)]
@@ -32,18 +37,39 @@ struct Options {
     /// Transactions of each kind per sending account (four accounts)
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(50..=20_000))]
     transactions: u32,
-    /// Only what needs no worker: sealing and transactions
-    #[arg(long)]
-    without_jobs: bool,
-    /// Only what needs a worker: orders and open jobs
-    #[arg(long, conflicts_with = "without_jobs")]
-    only_jobs: bool,
+    /// What is measured
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Part::ALL)]
+    parts: Vec<Part>,
+    /// Jobs bought for a real SLURM
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(10..=1_900))]
+    slurm_jobs: u32,
+    /// Folder for the plots of queue and latency; made if missing
+    #[arg(long, default_value = "bench")]
+    plots: PathBuf,
     /// Megabytes (MiB) sealed
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1024))]
     seal: u32,
 }
 
+/// What can be measured by itself.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Sealing, against the cipher alone
+    Sealing,
+    /// Transfers, against null calls
+    Transactions,
+    /// Orders and open jobs, with the local scheduler
+    Jobs,
+    /// Jobs into a real SLURM, against `sbatch`; as root
+    Slurm,
+}
+
+impl Part {
+    const ALL: [Self; 4] = [Self::Sealing, Self::Transactions, Self::Jobs, Self::Slurm];
+}
+
 /// Lines that say what is being done, with the time since the start.
+#[derive(Clone, Copy)]
 struct Progress(Instant);
 
 impl Progress {
@@ -54,6 +80,30 @@ impl Progress {
 
     fn note(&self, what: &str) {
         eprintln!("        {what}");
+    }
+}
+
+impl Bench {
+    /// A market of its own, without a worker yet.
+    async fn open(name: &str, progress: Progress) -> Result<Self> {
+        progress.step("opening a market: a development chain, a provider, a customer");
+        let options = MarketOptions {
+            without_worker: true,
+            ..MarketOptions::default()
+        };
+        let market = Market::open(name, options).await?;
+        let chain = Chain::connect(&market.node.url(), ConnectOptions::default()).await?;
+        let submitter = |uri: &str| -> Result<Submitter> {
+            let signer = Signer::from_uri(&uri.to_string().into())?;
+            Ok(Submitter::new(chain.clone(), signer))
+        };
+        Ok(Self {
+            alice: submitter("//Alice")?,
+            bob: submitter("//Bob")?,
+            market,
+            chain,
+            progress,
+        })
     }
 }
 
@@ -72,53 +122,38 @@ async fn main() -> Result<()> {
     let progress = Progress(Instant::now());
     let mut report = Report::new(machine::Machine::this());
 
-    if !options.only_jobs {
+    let wants = |part| options.parts.contains(&part);
+    if wants(Part::Sealing) {
         progress.step(&format!(
-            "sealing {} MiB, and the cipher alone  (then: a market)",
+            "sealing {} MiB, and the cipher alone",
             options.seal
         ));
         report.add(sealing::rows(options.seal as usize), "sealing");
     }
-
-    progress.step("opening a market: a development chain, a provider, a customer; no worker yet  (then: transactions)");
-    let market = Market::open(
-        "bench",
-        MarketOptions {
-            without_worker: true,
-            ..MarketOptions::default()
-        },
-    )
-    .await?;
-    let chain = Chain::connect(&market.node.url(), ConnectOptions::default()).await?;
-    let submitter = |uri: &str| -> Result<Submitter> {
-        Ok(Submitter::new(
-            chain.clone(),
-            Signer::from_uri(&uri.to_string().into())?,
-        ))
-    };
-    let (alice, bob) = (submitter("//Alice")?, submitter("//Bob")?);
-    let mut bench = Bench {
-        market,
-        chain,
-        alice,
-        bob,
-        progress,
-    };
-
-    if !options.only_jobs {
-        let per_account = options.transactions as usize;
-        bench.progress.step(&format!(
-            "{} remarks, then as many transfers  (then: orders)",
-            4 * per_account
-        ));
-        report.add(
-            transactions::rows(&bench, per_account).await,
-            "transactions",
-        );
+    if wants(Part::Transactions) || wants(Part::Jobs) {
+        let mut bench = Bench::open("bench", progress).await?;
+        if wants(Part::Transactions) {
+            let per_account = options.transactions as usize;
+            progress.step(&format!(
+                "{} remarks, then as many transfers",
+                4 * per_account
+            ));
+            report.add(
+                transactions::rows(&bench, per_account).await,
+                "transactions",
+            );
+        }
+        if wants(Part::Jobs) {
+            with_worker(&mut bench, &options, &mut report).await;
+        }
     }
-
-    if !options.without_jobs {
-        with_worker(&mut bench, &options, &mut report).await;
+    if wants(Part::Slurm) {
+        for by in [By::Commands, By::Rest] {
+            report.add(
+                slurm::rows(progress, by, &options).await,
+                &format!("jobs/s into SLURM ({by:?})"),
+            );
+        }
     }
     report.finish();
     println!(

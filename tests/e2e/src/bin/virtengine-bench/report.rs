@@ -5,11 +5,10 @@ use anyhow::Result;
 use serde_json::{json, Value};
 
 /// Figures that the project wants to know and that one development market cannot show.
-const NOT_HERE: [&str; 4] = [
+const NOT_HERE: [&str; 3] = [
     "transfers against a balances-only runtime",
     "weights against the time that they stand for (scripts/weights.sh measures them)",
     "block times at a million jobs",
-    "jobs/s into SLURM",
 ];
 
 /// A figure, and what it was taken beside.

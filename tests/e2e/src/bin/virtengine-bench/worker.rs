@@ -3,10 +3,12 @@
 use crate::Bench;
 use anyhow::{Context, Result};
 use std::{
+    collections::BTreeMap,
     fs,
     io::{Read, Write},
     time::{Duration, Instant},
 };
+use virtengine_e2e::Market;
 
 /// For how long it is watched.
 const WATCHED: Duration = Duration::from_secs(30);
@@ -79,7 +81,15 @@ fn cpu_seconds(bench: &Bench) -> Result<f64> {
 
 /// Count or sum of the rounds so far, as the worker's own metrics say.
 fn metric(bench: &Bench, what: &str) -> Result<f64> {
-    let configuration = fs::read_to_string(bench.market.path("worker.toml"))?;
+    let name = format!("virtengine_provider_reconcile_seconds_{what}");
+    let all = scrape(&bench.market)?;
+    let value = all.get(&name).copied();
+    value.with_context(|| format!("the worker has no metric {name}"))
+}
+
+/// The worker's metrics: each series with its labels, and its value.
+pub fn scrape(market: &Market) -> Result<BTreeMap<String, f64>> {
+    let configuration = fs::read_to_string(market.path("worker.toml"))?;
     let listen = configuration
         .lines()
         .find_map(|l| l.strip_prefix("listen = "))
@@ -93,10 +103,11 @@ fn metric(bench: &Bench, what: &str) -> Result<f64> {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     let text = String::from_utf8_lossy(&answer);
-    let name = format!("virtengine_provider_reconcile_seconds_{what} ");
-    let line = text.lines().find_map(|l| l.strip_prefix(name.as_str()));
-    Ok(line
-        .with_context(|| format!("the worker has no metric {name}"))?
-        .trim()
-        .parse()?)
+    let series = text.lines().filter(|line| !line.starts_with('#'));
+    Ok(series
+        .filter_map(|line| {
+            let (name, value) = line.rsplit_once(' ')?;
+            Some((name.to_owned(), value.trim().parse().ok()?))
+        })
+        .collect())
 }

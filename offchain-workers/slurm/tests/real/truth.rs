@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use ve_slurm::{Attempt, SchedulerJobId};
 
-use crate::cluster::Cluster;
+use super::Daemons;
 
 /// Every started attempt of a job is there once, with sacct's times and seconds, and nothing else is.
-pub fn assert_equal(cluster: &Cluster, id: &SchedulerJobId, attempts: &[Attempt]) {
+pub fn assert_equal(daemons: &Daemons, id: &SchedulerJobId, attempts: &[Attempt]) {
     let job = id.0.split(':').next().expect("number");
-    let text = cluster.admin(&[
+    let text = daemons.admin(&[
         "sacct",
         "--duplicates",
         "--allocations",

@@ -1,4 +1,5 @@
-//! A quadrilateral of a picture, and where a point of its flat original lies in it.
+//! A quadrilateral of a picture, and where a point of its flat original lies in it: integers only, no dependency.
+#![no_std]
 
 /// Units of a pixel in a [`Point`].
 pub const UNIT: i64 = 16;

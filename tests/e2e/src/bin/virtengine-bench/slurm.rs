@@ -1,0 +1,105 @@
+//! Jobs into a real SLURM, beside `sbatch` on the same cluster.
+
+use crate::{
+    jobs,
+    report::Row,
+    series::{self, Series},
+    Bench, Options, Progress,
+};
+use anyhow::{ensure, Context, Result};
+use std::{fs, time::Instant};
+use virtengine_e2e::{
+    eventually,
+    slurm::{By, Slurm},
+    PATIENCE,
+};
+
+/// Jobs a second from the first order until SLURM has all of them, against `sbatch` in a loop.
+pub async fn rows(progress: Progress, by: By, options: &Options) -> Result<Vec<Row>> {
+    let jobs = options.slurm_jobs;
+    let plot = options
+        .plots
+        .join(format!("slurm-{by:?}.svg").to_lowercase());
+    let mut bench = Bench::open("bench-slurm", progress).await?;
+    let bench = &mut bench;
+    progress.step(&format!("starting a real SLURM, spoken to by {by:?}"));
+    let slurm = Slurm::beside(&mut bench.market, by, "ve-bench")?;
+    progress.step(&format!("{jobs} times `sbatch`, one after the other"));
+    let raw = sbatch_loop(&slurm, jobs).await?;
+    progress.note(&format!("{raw:.1} jobs/s"));
+
+    progress.step(&format!("{jobs} jobs, bought on the chain"));
+    jobs::make_room(bench, jobs).await?;
+    bench.market.start_worker()?;
+    jobs::wait_until_idle(bench).await?;
+    let mut series = Series::default();
+    let begun = Instant::now();
+    let mut made = Vec::new();
+    let filled = {
+        let watched = series.watch(&bench.market, || in_slurm(&slurm));
+        tokio::select! {
+            filled = jobs::fill(bench, jobs, &mut made) => filled,
+            stopped = watched => Err(stopped),
+        }
+    };
+    let steps = series::steps(&bench.market)?;
+    let seconds = series
+        .reached(jobs)
+        .context("SLURM never had all of the jobs");
+    bench.market.kill_worker();
+    emptied(&slurm).await?;
+    filled?;
+    let ours = f64::from(jobs) / seconds?;
+    fs::create_dir_all(&options.plots)?;
+    series.draw(&plot, &format!("{jobs} jobs into SLURM, {by:?}"))?;
+    progress.note(&format!(
+        "{ours:.1} jobs/s; {} s in all; drawn in {}",
+        begun.elapsed().as_secs(),
+        plot.display()
+    ));
+    Ok(vec![Row::ratio(
+        &format!("jobs/s, order to SLURM ({by:?}) ÷ raw sbatch"),
+        ours / raw,
+        (ours, "jobs/s"),
+        (raw, "jobs/s"),
+    )
+    .target(">= 0.8")
+    .note(format!(
+        "{jobs} jobs of one customer, from the first order until SLURM has the last, blocks and finality in between; \
+         beside it `sbatch` in a loop on the same cluster. Mean times of the worker's steps: {steps}"
+    ))])
+}
+
+/// Jobs that SLURM has, waiting or running.
+fn in_slurm(slurm: &Slurm) -> Result<u32> {
+    let listed = slurm.ask(&["squeue", "--noheader", "--format=%A"])?;
+    Ok(u32::try_from(listed.lines().count())?)
+}
+
+/// Jobs a second of a customer who has an account there.
+async fn sbatch_loop(slurm: &Slurm, jobs: u32) -> Result<f64> {
+    let begun = Instant::now();
+    slurm.as_member(&format!(
+            "for _ in $(seq {jobs}); do sbatch --quiet --ntasks=1 --mem=128M --time=10 --output=/dev/null \
+             --wrap 'sleep 600' || exit 1; done"
+        ))?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let found = in_slurm(slurm)?;
+    ensure!(found == jobs, "SLURM has {found} of {jobs} jobs");
+    emptied(slurm).await?;
+    Ok(f64::from(jobs) / seconds)
+}
+
+/// Ends all jobs, and waits until they are gone.
+async fn emptied(slurm: &Slurm) -> Result<()> {
+    let user = slurm.member();
+    // Those that wait first, so that none of them starts meanwhile.
+    slurm.ask(&["scancel", "--state=PENDING", "--user", &user])?;
+    slurm.ask(&["scancel", "--user", &user])?;
+    eventually("SLURM to be empty", PATIENCE, async || {
+        let left = in_slurm(slurm)?;
+        ensure!(left == 0, "{left} jobs are left");
+        Ok(())
+    })
+    .await
+}
