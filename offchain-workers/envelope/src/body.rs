@@ -216,6 +216,26 @@ impl BodyOpener {
         }
     }
 
+    /// Goes on with a body of which the first `plain` bytes of plaintext, a whole number of [`SEGMENT`]s, were opened
+    /// before: feed it the ciphertext from the returned offset on. `None` if `plain` is no such number.
+    ///
+    /// Counter and final flag of the segments make sure that what follows is what belongs there, to its end. Hash and
+    /// lengths that [`BodyOpener::finish`] returns are those of the ciphertext that this opener was fed.
+    pub fn resume(key: &ContentKey, binding: &Binding, plain: u64) -> Option<(Self, u64)> {
+        let mut opener = Self::new(key, binding);
+        if plain == 0 {
+            return Some((opener, 0));
+        }
+        let segments = plain / SEGMENT as u64;
+        if !plain.is_multiple_of(SEGMENT as u64) {
+            return None;
+        }
+        opener.seen = opener.commitment.to_vec();
+        opener.segments.counter = segments;
+        let offset = segments.checked_mul(SEALED_SEGMENT as u64)?;
+        Some((opener, offset.checked_add(COMMITMENT as u64)?))
+    }
+
     /// Takes more ciphertext and appends the plaintext of every segment that is now complete to `out`.
     pub fn update(&mut self, mut ciphertext: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
         self.segments.count(ciphertext);

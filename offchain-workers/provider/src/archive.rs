@@ -3,7 +3,7 @@
 use crate::policy::{Outside, StepError};
 use std::path::Path;
 use ve_envelope::{frame, EnvelopeHeader};
-use ve_store::{ArtifactReader, Error};
+use ve_store::{Artifact, ArtifactReader, Error};
 use virtengine_primitives::AgreementId;
 
 /// Longest stored evidence that is read back; accounting rows are a few hundred bytes each.
@@ -23,40 +23,45 @@ impl Artifacts {
         }
     }
 
-    /// Opens a blob for reading; `None` if it is not there.
-    pub(crate) async fn reader(
+    /// Length in bytes of a blob; `None` if it is not there.
+    pub(crate) async fn length(&self, hash: &[u8; 32]) -> Result<Option<u64>, StepError> {
+        let length = self.0.head_blob(hash).await;
+        length.map_err(StepError::unanswered(Outside::Artifacts))
+    }
+
+    /// Opens a blob for reading from a byte on; `None` if it is not there.
+    pub(crate) async fn reader_from(
         &self,
         hash: &[u8; 32],
+        offset: u64,
     ) -> Result<Option<ArtifactReader>, StepError> {
-        match self.0.reader(hash).await {
+        match self.0.reader_from(hash, offset).await {
             Ok(reader) => Ok(Some(reader)),
             Err(Error::NotFound(_)) => Ok(None),
             Err(error) => Err(StepError::unanswered(Outside::Artifacts)(error)),
         }
     }
 
-    /// Stores the body that lies in a file.
+    /// Stores the body that lies in a file; `false` if the file is not that body any more.
     pub(crate) async fn put_blob_file(
         &self,
         header: &EnvelopeHeader,
         file: &Path,
-    ) -> Result<(), StepError> {
-        let file = tokio::fs::File::open(file)
-            .await
-            .map_err(StepError::unanswered(Outside::Disk))?;
-        let stored = self
-            .0
-            .put_blob_from(file)
-            .await
-            .map_err(StepError::unanswered(Outside::Artifacts))?;
-        if stored.hash != header.hash.0 {
-            let reason = "a file changed while it was stored".to_owned();
-            return Err(StepError::Unanswered {
-                outside: Outside::Disk,
-                reason,
-            });
+    ) -> Result<bool, StepError> {
+        let file = match tokio::fs::File::open(file).await {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(StepError::unanswered(Outside::Disk)(error)),
+        };
+        let known = Artifact {
+            hash: header.hash.0,
+            length: header.length,
+        };
+        match self.0.put_known_blob(&known, file).await {
+            Ok(()) => Ok(true),
+            Err(Error::Damaged(_)) => Ok(false),
+            Err(error) => Err(StepError::unanswered(Outside::Artifacts)(error)),
         }
-        Ok(())
     }
 
     /// Stores a piece of a job's log.

@@ -90,15 +90,12 @@ impl Beneath {
                 Mode::empty(),
             )?;
         }
-        let file = File::from(openat(at.as_fd(), name, flags(), Mode::empty())?);
-        let kind = file.metadata()?;
-        if !kind.is_file() {
-            return Err(refused("not a regular file"));
-        }
-        if kind.nlink() != 1 {
-            return Err(refused("the file has more than one name"));
-        }
-        Ok(file)
+        ours(File::from(openat(
+            at.as_fd(),
+            name,
+            flags(),
+            Mode::empty(),
+        )?))
     }
 
     /// All regular files below, for as far as [`MAX_DEPTH`] and [`MAX_ENTRIES`] reach. Not more than [`MAX_DEPTH`]
@@ -190,6 +187,32 @@ pub fn private_directory(path: &Path) -> io::Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(path)
+}
+
+/// Opens a regular file for reading and writing that has no other name, and makes it for its owner alone if it is not
+/// there. The last component may be no link.
+pub fn writable(path: &Path) -> io::Result<File> {
+    let file = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
+        .open(path)?;
+    ours(file)
+}
+
+/// The file again, if it is a regular one that has no other name (which might lie outside).
+fn ours(file: File) -> io::Result<File> {
+    let kind = file.metadata()?;
+    if !kind.is_file() {
+        return Err(refused("not a regular file"));
+    }
+    if kind.nlink() != 1 {
+        return Err(refused("the file has more than one name"));
+    }
+    Ok(file)
 }
 
 /// Writes a file whole or not at all: under another name first, synced, then renamed.

@@ -106,7 +106,7 @@ impl Place {
         let files = self.files.clone();
         let done = tokio::task::spawn_blocking(move || work(&*files)).await;
         done.map_err(StepError::unanswered(Outside::Disk))?
-            .map_err(StepError::unanswered(Outside::Disk))
+            .map_err(StepError::files)
     }
 }
 

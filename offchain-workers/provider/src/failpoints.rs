@@ -34,6 +34,7 @@ pub const NAMES: &[&str] = &[
     "report-before-send",
     "report-after-send",
     "collect-archived",
+    "collect-sealed",
     "collect-stored",
     "collect-persisted",
     "metered-out",

@@ -105,6 +105,9 @@ pub struct LocalJob {
     /// When the log was last looked at.
     #[serde(default)]
     pub logged_at: Option<Moment>,
+    /// How it ended, once its result lies sealed in the worker's own directory and is only to be stored.
+    #[serde(default)]
+    pub sealed: Option<JobEnd>,
     /// How it ended, results sealed and stored: complete in itself, sent unchanged.
     #[serde(default)]
     pub end: Option<JobEnd>,
@@ -136,6 +139,7 @@ impl LocalJob {
             metered_out: false,
             log: LogCursor::default(),
             logged_at: None,
+            sealed: None,
             end: None,
             opening: None,
             retired_at: None,

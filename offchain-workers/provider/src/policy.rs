@@ -16,6 +16,8 @@ pub enum Outside {
     Store,
     /// The file system of the work directories.
     Disk,
+    /// A process that acts as a member of an identity pool, whose jobs can stop it.
+    Member,
 }
 
 impl Outside {
@@ -27,16 +29,18 @@ impl Outside {
             Self::Artifacts => "artifacts",
             Self::Store => "store",
             Self::Disk => "disk",
+            Self::Member => "member",
         }
     }
 
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Chain,
         Self::Scheduler,
         Self::Artifacts,
         Self::Store,
         Self::Disk,
+        Self::Member,
     ];
 }
 
@@ -71,6 +75,18 @@ impl StepError {
             outside,
             reason: error.to_string(),
         }
+    }
+
+    /// For `map_err`: a job's files could not be worked with. That one member's process fell silent says nothing of the
+    /// disk.
+    pub fn files(error: std::io::Error) -> Self {
+        let silent = error.kind() == std::io::ErrorKind::TimedOut && error.raw_os_error().is_none();
+        let outside = if silent {
+            Outside::Member
+        } else {
+            Outside::Disk
+        };
+        Self::unanswered(outside)(error)
     }
 
     /// The customer's input or parameters are wrong.

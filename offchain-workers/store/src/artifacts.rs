@@ -5,8 +5,8 @@ use blake2::{digest::consts::U32, Blake2b, Digest};
 use bytes::Bytes;
 use futures::{stream::BoxStream, StreamExt, TryStreamExt};
 use object_store::{
-    local::LocalFileSystem, memory::InMemory, path::Path as Key, ObjectStore, ObjectStoreExt,
-    PutPayload, WriteMultipart,
+    local::LocalFileSystem, memory::InMemory, path::Path as Key, GetOptions, GetRange, ObjectStore,
+    ObjectStoreExt, PutPayload, WriteMultipart,
 };
 use rand::TryRngCore;
 use std::{
@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeekExt, AsyncWrite, AsyncWriteExt};
 
 const CHUNK: usize = 1 << 20;
 const STAGING: &str = "staging";
@@ -101,8 +101,8 @@ fn folder(url: &str) -> Result<PathBuf, Error> {
         .map_err(|_| wrong("the path is not UTF-8"))
 }
 
-/// Removes uploads that a process left behind when it died.
-fn sweep(staging: &Path) {
+/// Removes of the uploads that a process left behind when it died those that `gone` is true of, told name and age.
+fn sweep(staging: &Path, gone: impl Fn(&str, Option<Duration>) -> bool) {
     let Ok(entries) = std::fs::read_dir(staging) else {
         return;
     };
@@ -112,7 +112,7 @@ fn sweep(staging: &Path) {
             .and_then(|m| m.modified())
             .ok()
             .and_then(|t| SystemTime::now().duration_since(t).ok());
-        if age.is_some_and(|age| age > ABANDONED) {
+        if gone(&entry.file_name().to_string_lossy(), age) {
             if let Err(error) = std::fs::remove_file(entry.path()) {
                 tracing::warn!(path = %entry.path().display(), %error, "an abandoned upload could not be removed");
             }
@@ -139,7 +139,9 @@ impl Artifacts {
                 reason: e.to_string(),
             })?
             .with_fsync(true);
-        sweep(&root.join(STAGING));
+        sweep(&root.join(STAGING), |_, age| {
+            age.is_some_and(|age| age > ABANDONED)
+        });
         Ok(Self {
             store: Arc::new(local),
             url: url.into(),
@@ -181,13 +183,17 @@ impl Artifacts {
         rand::rngs::OsRng
             .try_fill_bytes(&mut name)
             .map_err(|e| Error::io("random numbers", std::io::Error::other(e.to_string())))?;
-        let staged = key(&format!("{STAGING}/{}", hex::encode(name)))?;
+        self.writer_at(&hex::encode(name)).await
+    }
+
+    async fn writer_at(&self, name: &str) -> Result<ArtifactWriter, Error> {
+        let staged = key(&format!("{STAGING}/{name}"))?;
         let upload = self
             .store
             .put_multipart(&staged)
             .await
             .map_err(|e| Error::objects("a new blob", e))?;
-        let upload = WriteMultipart::new_with_chunk_size(upload, 8 * CHUNK);
+        let upload = WriteMultipart::new_with_chunk_size(upload, CHUNK);
         Ok(ArtifactWriter {
             store: self.store.clone(),
             staged,
@@ -209,34 +215,57 @@ impl Artifacts {
     }
 
     /// Stores a blob from a reader, in constant memory.
-    pub async fn put_blob_from(&self, mut from: impl AsyncRead + Unpin) -> Result<Artifact, Error> {
-        let mut writer = self.writer().await?;
-        let mut chunk = vec![0u8; CHUNK];
-        loop {
-            let n = from
-                .read(&mut chunk)
-                .await
-                .map_err(|e| Error::io("reading what is to be stored", e))?;
-            match chunk.get(..n) {
-                None | Some([]) => return writer.finish().await,
-                Some(bytes) => writer.write(bytes).await?,
-            }
+    pub async fn put_blob_from(&self, from: impl AsyncRead + Unpin) -> Result<Artifact, Error> {
+        self.writer().await?.write_from(from).await?.finish().await
+    }
+
+    /// Stores a blob whose hash is known from a reader, in constant memory; one that is here already is not read.
+    ///
+    /// Repeated after its process died, it takes no more room than once: what the earlier call left is removed. So it
+    /// must not be called for one hash twice at the same time. [`Error::Damaged`], and nothing is stored, if the content
+    /// has another hash.
+    pub async fn put_known_blob(
+        &self,
+        known: &Artifact,
+        from: impl AsyncRead + Unpin,
+    ) -> Result<(), Error> {
+        if self.head_blob(&known.hash).await? == Some(known.length) {
+            return Ok(());
         }
+        let name = hex::encode(known.hash);
+        if let Ok(root) = folder(&self.url) {
+            // `object_store` writes to a file of this name, `#` and a number.
+            let ours = format!("{name}#");
+            sweep(&root.join(STAGING), |found, _| found.starts_with(&ours));
+        }
+        let writer = self.writer_at(&name).await?.write_from(from).await?;
+        if writer.artifact() != *known {
+            writer.abort().await?;
+            return Err(Error::Damaged(blob(&known.hash)));
+        }
+        writer.finish().await.map(drop)
     }
 
     /// Opens a blob for reading. Its content is checked against the hash as it is read.
     pub async fn reader(&self, hash: &[u8; 32]) -> Result<ArtifactReader, Error> {
+        self.reader_from(hash, 0).await
+    }
+
+    /// Opens a blob for reading from a byte on. Only from the first one its content is checked against the hash: what
+    /// begins elsewhere must be checked by other means.
+    pub async fn reader_from(&self, hash: &[u8; 32], offset: u64) -> Result<ArtifactReader, Error> {
         let path = blob(hash);
+        let range = (offset > 0).then_some(GetRange::Offset(offset));
         let found = self
             .store
-            .get(&key(&path)?)
+            .get_opts(&key(&path)?, GetOptions::new().with_range(range))
             .await
             .map_err(|e| Error::objects(&path, e))?;
         let length = found.meta.size;
         let stream = found.into_stream().boxed();
         Ok(ArtifactReader {
             stream,
-            state: Some(Blake2b::new()),
+            state: (offset == 0).then(Blake2b::new),
             expected: *hash,
             length,
             path,
@@ -273,6 +302,61 @@ impl Artifacts {
         }
         to.flush().await.map_err(wrong)?;
         Ok(reader.length)
+    }
+
+    /// Fetches a blob into a file in constant memory, and goes on from what an earlier call left there. The file is whole
+    /// and has the right hash when this returns; on a failure it is kept for the next call. `progress` is told bytes.
+    pub async fn get_blob_to_file(
+        &self,
+        hash: &[u8; 32],
+        to: &Path,
+        progress: impl Fn(u64),
+    ) -> Result<u64, Error> {
+        let wrong = |e| Error::io(format!("writing {}", to.display()), e);
+        let mut options = tokio::fs::OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut reader = self.reader(hash).await?;
+        let mut file = options.open(to).await.map_err(wrong)?;
+        let mut chunk = vec![0u8; CHUNK];
+        for keep in [true, false] {
+            file.rewind().await.map_err(wrong)?;
+            let there = file.metadata().await.map_err(wrong)?.len();
+            // At least one byte is fetched: nothing begins behind the last.
+            let from = match keep && there <= reader.length {
+                true => there.min(reader.length.saturating_sub(1)),
+                false => 0,
+            };
+            file.set_len(from).await.map_err(wrong)?;
+            let mut state = Blake2b::new();
+            loop {
+                match file.read(&mut chunk).await.map_err(wrong)? {
+                    0 => break,
+                    n => state.update(chunk.get(..n).unwrap_or_default()),
+                }
+            }
+            if from > 0 {
+                reader = self.reader_from(hash, from).await?;
+                progress(from);
+            }
+            reader.state = Some(state);
+            loop {
+                match reader.next().await {
+                    Ok(None) => {
+                        file.sync_all().await.map_err(wrong)?;
+                        return Ok(reader.length);
+                    }
+                    Ok(Some(piece)) => {
+                        file.write_all(&piece).await.map_err(wrong)?;
+                        progress(piece.len() as u64);
+                    }
+                    // Something else lay there: once more, from the beginning.
+                    Err(Error::Damaged(_)) if from > 0 => break,
+                    Err(error) => return Err(error),
+                }
+            }
+            reader = self.reader(hash).await?;
+        }
+        Err(Error::Damaged(reader.path))
     }
 
     /// Length in bytes of a blob; `None` if it is not here.
@@ -383,12 +467,32 @@ impl ArtifactWriter {
         Ok(())
     }
 
+    /// Takes all that a reader gives.
+    async fn write_from(mut self, mut from: impl AsyncRead + Unpin) -> Result<Self, Error> {
+        let mut chunk = vec![0u8; CHUNK];
+        loop {
+            let n = from
+                .read(&mut chunk)
+                .await
+                .map_err(|e| Error::io("reading what is to be stored", e))?;
+            match chunk.get(..n) {
+                None | Some([]) => return Ok(self),
+                Some(bytes) => self.write(bytes).await?,
+            }
+        }
+    }
+
+    /// What was written so far.
+    fn artifact(&self) -> Artifact {
+        Artifact {
+            hash: self.hash.clone().finalize().into(),
+            length: self.length,
+        }
+    }
+
     /// Makes the blob appear under its hash, whole and lasting.
     pub async fn finish(self) -> Result<Artifact, Error> {
-        let artifact = Artifact {
-            hash: self.hash.finalize().into(),
-            length: self.length,
-        };
+        let artifact = self.artifact();
         let path = blob(&artifact.hash);
         self.upload
             .finish()
@@ -426,7 +530,8 @@ impl ArtifactReader {
         self.length
     }
 
-    /// The next piece; `None` when all was read and has the right hash. Do not act on the pieces before that.
+    /// The next piece; `None` when all was read and, from the first byte on, has the right hash. Do not act on the pieces
+    /// before that.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         match self.stream.next().await {
             Some(Ok(chunk)) => {

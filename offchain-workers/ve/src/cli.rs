@@ -126,7 +126,7 @@ pub enum Command {
         #[arg(long, short)]
         follow: bool,
     },
-    /// Fetch, open and unpack a job's result
+    /// Fetch, open and unpack a job's result; after an interruption it goes on where it was
     Get {
         /// Number of the job
         job: u64,
@@ -464,7 +464,8 @@ pub struct Run {
     /// Its shape.
     #[command(flatten)]
     pub work: Work,
-    /// An input: FILE, or NAME=FILE where the template has several
+    /// An input: FILE, or NAME=FILE where the template has several. An interrupted upload begins again: the key that
+    /// it is sealed with is kept nowhere
     #[arg(long = "in", short = 'i', value_name = "[NAME=]FILE")]
     pub inputs: Vec<String>,
     /// The most that it may cost [default: the highest quote]

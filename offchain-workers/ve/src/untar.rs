@@ -6,7 +6,7 @@
 use std::{
     collections::BTreeSet,
     fs,
-    io::{self, Write},
+    io::{self, Read},
     path::{Component, Path, PathBuf},
 };
 
@@ -24,8 +24,10 @@ pub struct Written {
 /// Why an archive was not unpacked (any further).
 #[derive(Debug)]
 pub enum Refusal {
-    /// Reading or writing failed.
+    /// Writing failed.
     Io(PathBuf, io::Error),
+    /// The archive could not be read.
+    Unreadable(io::Error),
     /// It is not a plain archive.
     Bad(String),
     /// A file is there already.
@@ -84,40 +86,39 @@ fn beneath(name: &str) -> Result<PathBuf, Refusal> {
     }
 }
 
-/// Names in an archive, without writing anything: everything is checked before the first file is made.
-pub fn list(archive: &[u8]) -> Result<Vec<Written>, Refusal> {
+/// Names in an archive, without writing anything: everything is checked, to the end, before the first file is made.
+pub fn list(mut archive: impl Read) -> Result<Vec<Written>, Refusal> {
     let mut found = Vec::new();
-    walk(archive, |path, content| {
+    walk(&mut archive, |path, length, _| {
         found.push(Written {
             path: path.into(),
-            length: content.len() as u64,
+            length,
         });
         Ok(())
     })?;
+    skip(&mut archive)?;
     Ok(found)
 }
 
-/// The content of one file of an archive.
-pub fn content<'a>(archive: &'a [u8], wanted: &str) -> Option<&'a [u8]> {
-    let mut found = None;
-    walk(archive, |path, content| {
-        if path == Path::new(wanted) {
-            found = Some(content);
-        }
-        Ok(())
-    })
-    .ok()?;
-    found
+fn skip(rest: &mut dyn Read) -> Result<u64, Refusal> {
+    io::copy(rest, &mut io::sink()).map_err(Refusal::Unreadable)
 }
 
-fn walk<'a>(
-    archive: &'a [u8],
-    mut each: impl FnMut(&Path, &'a [u8]) -> Result<(), Refusal>,
+/// Hands path, length and content of each file to `each`, which may leave content unread.
+fn walk(
+    archive: &mut dyn Read,
+    mut each: impl FnMut(&Path, u64, &mut dyn Read) -> Result<(), Refusal>,
 ) -> Result<(), Refusal> {
-    let mut rest = archive;
     let mut seen: BTreeSet<PathBuf> = BTreeSet::new();
     let mut folders: BTreeSet<PathBuf> = BTreeSet::new();
-    while let Some((header, after)) = rest.split_at_checked(BLOCK) {
+    loop {
+        let mut header = [0; BLOCK];
+        archive
+            .read_exact(&mut header)
+            .map_err(|e| match e.kind() {
+                io::ErrorKind::UnexpectedEof => bad("it has no end"),
+                _ => Refusal::Unreadable(e),
+            })?;
         if header.iter().all(|b| *b == 0) {
             return Ok(());
         }
@@ -144,12 +145,8 @@ fn walk<'a>(
         } else {
             format!("{prefix}/{name}")
         };
-        let size = usize::try_from(length).map_err(|_| bad("a file is too long"))?;
-        let (content, after) = after
-            .split_at_checked(size)
-            .ok_or_else(|| bad("it ends in the middle of a file"))?;
-        let padding = size.next_multiple_of(BLOCK) - size;
-        rest = after.get(padding..).unwrap_or_default();
+        let padding = length.next_multiple_of(BLOCK as u64) - length;
+        let mut content = (&mut *archive).take(length);
         match kind {
             b'0' | 0 => {
                 let path = beneath(&name)?;
@@ -161,7 +158,7 @@ fn walk<'a>(
                     return Err(bad(format!("{name:?} is both a file and a folder")));
                 }
                 folders.extend(above().map(PathBuf::from));
-                each(&path, content)?;
+                each(&path, length, &mut content)?;
             }
             b'5' => {
                 beneath(&name)?;
@@ -173,13 +170,23 @@ fn walk<'a>(
                 )))
             }
         }
+        skip(&mut content)?;
+        if content.limit() > 0 {
+            return Err(bad("it ends in the middle of a file"));
+        }
+        skip(&mut (&mut *archive).take(padding))?;
     }
-    Err(bad("it has no end"))
 }
 
-/// Unpacks an archive into a folder, which is made if missing. Nothing is written if anything is wrong with it.
-pub fn unpack(archive: &[u8], folder: &Path, force: bool) -> Result<Vec<Written>, Refusal> {
-    let files = list(archive)?;
+/// Unpacks an archive into a folder, which is made if missing. Nothing is written if anything is wrong with it: it is
+/// read `first` to be checked, and `again` to be unpacked.
+pub fn unpack(
+    first: impl Read,
+    mut again: impl Read,
+    folder: &Path,
+    force: bool,
+) -> Result<Vec<Written>, Refusal> {
+    let files = list(first)?;
     let failed = |path: &Path| {
         let path = path.to_path_buf();
         move |e| Refusal::Io(path, e)
@@ -211,7 +218,7 @@ pub fn unpack(archive: &[u8], folder: &Path, force: bool) -> Result<Vec<Written>
             !taken && fs::symlink_metadata(path).is_err()
         })
         .ok_or_else(|| bad("it leaves no name to unpack under"))?;
-    walk(archive, |path, content| {
+    walk(&mut again, |path, _, content| {
         let target = folder.join(path);
         if let Some(parent) = target.parent() {
             fs::create_dir_all(parent).map_err(failed(parent))?;
@@ -221,7 +228,7 @@ pub fn unpack(archive: &[u8], folder: &Path, force: bool) -> Result<Vec<Written>
             .create_new(true)
             .open(&staged)
             .and_then(|mut f| {
-                f.write_all(content)?;
+                io::copy(content, &mut f)?;
                 f.sync_all()
             })
             .and_then(|()| fs::rename(&staged, &target));
@@ -237,6 +244,10 @@ pub fn unpack(archive: &[u8], folder: &Path, force: bool) -> Result<Vec<Written>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn unpack(archive: &[u8], folder: &Path, force: bool) -> Result<Vec<Written>, Refusal> {
+        super::unpack(archive, archive, folder, force)
+    }
 
     fn entry(name: &str, kind: u8, content: &[u8]) -> Vec<u8> {
         let mut header = [0u8; BLOCK];
@@ -271,7 +282,6 @@ mod tests {
         assert_eq!(written.len(), 2);
         assert_eq!(fs::read(dir.path().join("out/a.txt")).unwrap(), b"hello");
         assert_eq!(fs::read(dir.path().join("out/sub/b")).unwrap(), [7; 600]);
-        assert_eq!(content(&all, "a.txt"), Some(&b"hello"[..]));
         assert!(matches!(
             unpack(&all, &dir.path().join("out"), false),
             Err(Refusal::Exists(_))
@@ -300,7 +310,7 @@ mod tests {
         assert!(status.success());
         let all = fs::read(tar).unwrap();
         assert_eq!(
-            list(&all).unwrap(),
+            list(&all[..]).unwrap(),
             [Written {
                 path: "x".into(),
                 length: 7
@@ -370,7 +380,7 @@ mod tests {
         }
         let mut damaged = all.clone();
         damaged[3] ^= 1;
-        assert!(list(&damaged).is_err());
+        assert!(list(&damaged[..]).is_err());
     }
 
     #[test]

@@ -70,10 +70,7 @@ fn pool(slurm: &Slurm, own: &Path) -> PoolSettings {
     };
     PoolSettings {
         pool: slurm.pool.clone(),
-        agent: Agent {
-            program: slurm.program.clone(),
-            reach,
-        },
+        agent: Agent::new(slurm.program.clone(), reach),
         clients: Arc::new(PerMember::new(clients(slurm, own))),
     }
 }

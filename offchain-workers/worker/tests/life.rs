@@ -2,12 +2,18 @@
 
 #[path = "life/acceptance.rs"]
 mod acceptance;
+#[path = "life/agent.rs"]
+mod agent;
 #[path = "life/chain.rs"]
 mod chain;
 #[path = "life/disk.rs"]
 mod disk;
 #[path = "life/kill.rs"]
 mod kill;
+#[path = "life/large.rs"]
+mod large;
+#[path = "life/stopped.rs"]
+mod stopped;
 #[path = "life/world.rs"]
 mod world;
 

@@ -112,6 +112,36 @@ fn body_should_be_refused_when_segments_are_cut_moved_or_repeated() {
 }
 
 #[test]
+fn body_should_open_to_its_end_when_it_is_gone_on_with_behind_any_segment() {
+    for length in [0, 1, SEGMENT, 3 * SEGMENT + 100, 3 * SEGMENT] {
+        let (key, plain, body) = sealed(length);
+        for segments in 0..=length / SEGMENT {
+            let done = segments * SEGMENT;
+            let resume = |plain: usize| BodyOpener::resume(&key, &binding(), plain as u64);
+            let (mut opener, offset) = resume(done).unwrap();
+            let rest = &body[offset as usize..];
+            let mut out = plain[..done].to_vec();
+            opener.update(rest, &mut out).unwrap();
+            opener.finish(&mut out).unwrap();
+            assert!(out == plain, "{length} from {done}");
+
+            let (mut cut, _) = resume(done).unwrap();
+            let mut out = Vec::new();
+            let whole = cut.update(&rest[..rest.len() - 1], &mut out);
+            assert!(whole.and_then(|()| cut.finish(&mut out)).is_err());
+            if done > 0 {
+                assert!(resume(done - 1).is_none() && resume(done + 1).is_none());
+                let (mut elsewhere, _) = resume(done - SEGMENT).unwrap();
+                let mut out = Vec::new();
+                let moved = elsewhere.update(rest, &mut out);
+                assert!(moved.and_then(|()| elsewhere.finish(&mut out)).is_err());
+                assert!(out.is_empty());
+            }
+        }
+    }
+}
+
+#[test]
 fn segment_should_be_refused_when_it_comes_from_another_body_of_the_same_item() {
     let (key, _, body) = sealed(2 * SEGMENT);
     let (_, _, other) = sealed(2 * SEGMENT);

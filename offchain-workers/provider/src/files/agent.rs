@@ -4,7 +4,10 @@
 //! root. A job of the same user may do to the files, and even to the agent, what it likes: nothing here has rights that
 //! the job has not.
 
-use super::{wire::answer, Direct, JobFiles, Wanted, PROGRAM};
+use super::{
+    wire::{answer, working},
+    Direct, JobFiles, Put, Wanted, AFRESH, PROGRAM,
+};
 use crate::beneath::{is_plain, Walk};
 use nix::sys::{signal, stat};
 use std::{
@@ -12,12 +15,16 @@ use std::{
     io::{self, Read, Write},
     path::Path,
     process::Command,
+    sync::mpsc,
+    time::Duration,
 };
 
 /// Most bytes of paths in the answer to one walk: more would only fill the worker's memory.
 const MOST_PATHS: usize = 8 << 20;
 /// Longest request.
 const MOST_REQUEST: u64 = 64 << 20;
+/// How often an agent says that it is still at work: much more often than silence is taken for one that was stopped.
+const BEAT: Duration = Duration::from_secs(5);
 
 /// Runs one request, its arguments without the program's name. Returns the exit status: 0 when it was answered, whatever
 /// the answer says.
@@ -30,7 +37,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> i32 {
     // Nobody of the same user looks into the memory of this process.
     let _ = nix::sys::prctl::set_dumpable(false);
     stat::umask(stat::Mode::from_bits_truncate(0o077));
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut out = io::BufWriter::new(io::stdout());
     match request(&arguments, &mut out) {
         Ok(()) => 0,
         Err(error) => {
@@ -55,28 +62,43 @@ fn request(arguments: &[OsString], out: &mut dyn Write) -> io::Result<()> {
     let files = Direct::new(root);
     match operation {
         ["prepare", directories @ ..] => {
-            let prepared = plain(directories).and_then(|()| files.prepare(directories));
+            let prepared = plain(directories).and_then(|()| beating(|| files.prepare(directories)));
             answer(out, prepared, nothing)
         }
         ["length", path] => {
-            let length = plain(&[path]).and_then(|()| files.length(path));
+            let length = plain(&[path]).and_then(|()| beating(|| files.length(path)));
             answer(out, length, json)
         }
         ["put", path, kind, length] => {
             let put = plain(&[path]).and_then(|()| put(&files, path, *kind == PROGRAM, length));
             answer(out, put, nothing)
         }
+        ["put-long", path, mark, whence, length] => {
+            let begun = plain(&[path, mark]).and_then(|()| {
+                let length = number(length)?;
+                let afresh = *whence == AFRESH;
+                let (put, at) = beating(|| files.put_long(path, length, mark, afresh))?;
+                Ok((put, at, length))
+            });
+            match begun {
+                Ok((put, at, length)) => {
+                    answer(out, Ok(at), json)?;
+                    answer(out, take(put, length.saturating_sub(at)), nothing)
+                }
+                Err(error) => answer(out, Err(error), nothing),
+            }
+        }
         ["read"] => read(&files, out),
         ["walk", path] => {
-            let walk = plain(&[path]).and_then(|()| files.walk(path));
+            let walk = plain(&[path]).and_then(|()| beating(|| files.walk(path)));
             answer(out, walk.map(short), json)
         }
-        ["remove"] => answer(out, remove(&[root]), nothing),
+        ["remove"] => answer(out, beating(|| remove(&[root])), nothing),
         ["is-empty"] => {
             let empty = std::fs::read_dir(root).map(|mut all| all.next().is_none());
             answer(out, empty, json)
         }
-        ["clear"] => answer(out, clear(root), nothing),
+        ["clear"] => answer(out, beating(|| clear(root)), nothing),
         _ => answer(out, Err(refused("no such operation")), nothing),
     }
 }
@@ -94,14 +116,38 @@ fn json<T: serde::Serialize>(value: T, to: &mut dyn Write) -> io::Result<()> {
     to.write_all(&bytes)
 }
 
-/// Takes exactly the announced bytes and one more, which says that they are good.
+/// Does what may take a while, and says meanwhile that it does.
+fn beating<T>(work: impl FnOnce() -> T) -> T {
+    let (done, ended) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            while let Err(mpsc::RecvTimeoutError::Timeout) = ended.recv_timeout(BEAT) {
+                if working(&mut io::stdout()).is_err() {
+                    return;
+                }
+            }
+        });
+        let result = work();
+        drop(done);
+        result
+    })
+}
+
+fn number(text: &str) -> io::Result<u64> {
+    text.parse().map_err(io::Error::other)
+}
+
 fn put(files: &Direct, path: &str, executable: bool, length: &str) -> io::Result<()> {
-    let length: u64 = length.parse().map_err(io::Error::other)?;
+    let length = number(length)?;
+    take(files.put(path, length, executable)?, length)
+}
+
+/// Takes exactly the announced bytes and one more, which says that they are good.
+fn take(mut put: Box<dyn Put>, length: u64) -> io::Result<()> {
     let mut from = io::stdin().lock();
-    let mut put = files.put(path, length, executable)?;
     io::copy(&mut (&mut from).take(length), &mut put)?;
     from.read_exact(&mut [0])?;
-    put.commit()
+    beating(|| put.commit())
 }
 
 fn read(files: &Direct, out: &mut dyn Write) -> io::Result<()> {

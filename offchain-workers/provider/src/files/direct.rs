@@ -1,7 +1,7 @@
 //! Files that this process may touch itself.
 
-use super::{JobFiles, Put, Taker, Wanted, PARTIAL};
-use crate::beneath::{private_directory, rename_surely, Beneath, Walk};
+use super::{JobFiles, Put, Taker, Wanted, PARTIAL, STEP};
+use crate::beneath::{private_directory, rename_surely, writable, Beneath, Walk};
 use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom, Write},
@@ -50,9 +50,39 @@ impl JobFiles for Direct {
             file: File::create_new(&partial)?,
             partial,
             target: self.root.join(path),
-            left: length,
+            at: 0,
+            length,
+            step: u64::MAX,
             executable,
         }))
+    }
+
+    fn put_long(
+        &self,
+        path: &str,
+        length: u64,
+        mark: &str,
+        afresh: bool,
+    ) -> io::Result<(Box<dyn Put>, u64)> {
+        let partial = self.root.join(format!("{PARTIAL}-{mark}"));
+        let mut file = writable(&partial)?;
+        let at = match file.metadata()?.len() {
+            there if there > length || afresh => 0,
+            // Bytes beyond a step are there, so all up to it was on disk before, whatever became of them.
+            there => there.saturating_sub(1) / STEP * STEP,
+        };
+        file.set_len(at)?;
+        file.seek(SeekFrom::Start(at))?;
+        let put = DirectPut {
+            file,
+            partial,
+            target: self.root.join(path),
+            at,
+            length,
+            step: STEP,
+            executable: false,
+        };
+        Ok((Box::new(put), at))
     }
 
     fn read(&self, wanted: &[Wanted], take: &mut Taker<'_>) -> io::Result<()> {
@@ -86,18 +116,27 @@ struct DirectPut {
     file: File,
     partial: PathBuf,
     target: PathBuf,
-    left: u64,
+    /// Bytes written.
+    at: u64,
+    length: u64,
+    /// Nothing is written beyond a multiple of it before all up to there is on disk.
+    step: u64,
     executable: bool,
 }
 
 impl Write for DirectPut {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.left).unwrap_or(usize::MAX);
-        let Some(bytes) = bytes.get(..bytes.len().min(left)).filter(|b| !b.is_empty()) else {
+        let left = self.length.saturating_sub(self.at);
+        let in_step = self.step - self.at % self.step;
+        let most = usize::try_from(left.min(in_step)).unwrap_or(usize::MAX);
+        let Some(bytes) = bytes.get(..bytes.len().min(most)).filter(|b| !b.is_empty()) else {
             return Ok(0);
         };
+        if self.at > 0 && in_step == self.step {
+            self.file.sync_data()?;
+        }
         let written = self.file.write(bytes)?;
-        self.left = self.left.saturating_sub(written as u64);
+        self.at = self.at.saturating_add(written as u64);
         Ok(written)
     }
 
@@ -108,8 +147,8 @@ impl Write for DirectPut {
 
 impl Put for DirectPut {
     fn commit(self: Box<Self>) -> io::Result<()> {
-        if self.left > 0 {
-            let why = format!("{} bytes are missing", self.left);
+        if self.at < self.length {
+            let why = format!("{} bytes are missing", self.length - self.at);
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, why));
         }
         let mode = if self.executable { 0o700 } else { 0o600 };

@@ -6,11 +6,13 @@
 
 pub mod agent;
 mod direct;
+mod exchange;
+mod members;
 mod remote;
 mod wire;
 
 pub use direct::Direct;
-pub use remote::{Agent, AsMember};
+pub use remote::{Agent, AsMember, SILENCE};
 
 use crate::beneath::Walk;
 use std::io::{self, Read, Write};
@@ -41,6 +43,17 @@ pub trait JobFiles: Send + Sync {
     /// whole and committed, and not at all before. One file is written at a time.
     fn put(&self, path: &str, length: u64, executable: bool) -> io::Result<Box<dyn Put>>;
 
+    /// As [`Self::put`], for a long file of data that is known by `mark` within the job: what an earlier call for the same
+    /// mark wrote and did not commit is kept, as far as it is surely on disk. Says how many bytes that is, a multiple of
+    /// [`STEP`] below `length`: writing goes on behind them. With `afresh` nothing is kept.
+    fn put_long(
+        &self,
+        path: &str,
+        length: u64,
+        mark: &str,
+        afresh: bool,
+    ) -> io::Result<(Box<dyn Put>, u64)>;
+
     /// Reads parts of regular files, in order. What a file lacks, and why one cannot be read, goes to `take`; an error
     /// of `take` ends it.
     fn read(&self, wanted: &[Wanted], take: &mut Taker<'_>) -> io::Result<()>;
@@ -53,6 +66,9 @@ pub trait JobFiles: Send + Sync {
 }
 
 /// A file on its way. Dropped without [`Put::commit`], it leaves nothing under its name.
+///
+/// An error of kind `TimedOut` without a number of the system, of this or of any call of [`JobFiles`], says that an agent
+/// fell silent: nothing is known of how far it came, and whoever stopped it may be a job of the same user.
 pub trait Put: Write + Send {
     /// All bytes were written: on disk under its name when this returns.
     fn commit(self: Box<Self>) -> io::Result<()>;
@@ -60,8 +76,12 @@ pub trait Put: Write + Send {
 
 /// What [`JobFiles::put`] calls a file that is executable, towards an agent; others are `data`.
 const PROGRAM: &str = "program";
-/// Where a file lies until it is whole, below the job's directory.
+/// What [`JobFiles::put_long`] calls it, towards an agent, when nothing is to be kept; otherwise `resume`.
+const AFRESH: &str = "afresh";
+/// Where a file lies until it is whole, below the job's directory; a long one with `-` and its mark behind it.
 const PARTIAL: &str = "partial";
+/// Of a long file nothing is written beyond a multiple of so many bytes before all up to there is on disk.
+pub const STEP: u64 = 16 << 20;
 
 /// Writes a small file.
 pub fn put_whole(

@@ -1,30 +1,60 @@
 //! Files that only a member of the pool may touch: everything goes through an agent that runs as it.
 
-use super::{wire::listen, JobFiles, Put, Taker, Wanted, PROGRAM};
+use super::{
+    exchange::{conclude, end, ends_within, Pipe},
+    members::Members,
+    wire::listen,
+    JobFiles, Put, Taker, Wanted, AFRESH, PROGRAM, STEP,
+};
 use crate::beneath::{is_plain, Walk};
 use std::{
     ffi::OsString,
     io::{self, Read, Write},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
 };
 use ve_slurm::identity::Identity;
 
+/// Longest time for which an agent may do nothing: it says every few seconds that it is at work. A job of the same user can
+/// stop it, and must not hold up a step of the worker for ever.
+pub const SILENCE: Duration = Duration::from_secs(60);
 /// Most bytes of the answer to a walk.
 const MOST_WALK: u64 = 64 << 20;
+/// Most bytes that a short command prints.
+const MOST_OUTPUT: u64 = 64 << 20;
 /// Most bytes of what a failed start of an agent says.
 const MOST_COMPLAINT: u64 = 2 << 10;
 
-/// How agents are started.
+/// How agents are started. Clones share what they know of members that fell silent.
 #[derive(Clone, Debug)]
 pub struct Agent {
-    /// The worker's program on the machine where members' directories can be reached.
-    pub program: PathBuf,
-    /// The command that reaches that machine, as `ssh HOST`; empty if it is this one.
-    pub reach: Vec<OsString>,
+    program: PathBuf,
+    reach: Vec<OsString>,
+    silence: Duration,
+    members: Arc<Members>,
 }
 
 impl Agent {
+    /// `program`: the worker's own on the machine where members' directories can be reached; `reach`: the command that
+    /// reaches that machine, as `ssh HOST`, empty if it is this one.
+    pub fn new(program: PathBuf, reach: Vec<OsString>) -> Self {
+        Self {
+            program,
+            reach,
+            silence: SILENCE,
+            members: Arc::default(),
+        }
+    }
+
+    /// The same with another limit than [`SILENCE`].
+    pub fn with_silence(mut self, silence: Duration) -> Self {
+        self.silence = silence;
+        self
+    }
+
     /// A command that runs `words` as a member.
     fn command(&self, member: &Identity, words: impl IntoIterator<Item = OsString>) -> Command {
         let become_member = ["sudo", "-n", "-u", &member.user, "--"].map(OsString::from);
@@ -42,18 +72,61 @@ impl Agent {
         command
     }
 
-    /// Runs a short command as a member, and returns what it prints.
+    /// Starts something as a member.
+    fn start(
+        &self,
+        member: &Identity,
+        words: impl IntoIterator<Item = OsString>,
+    ) -> io::Result<Asked> {
+        self.members.ask(&member.user)?;
+        let mut child = self
+            .command(member, words)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .map_err(|error| {
+                io::Error::other(format!("starting an agent as {}: {error}", member.user))
+            })?;
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let child = Ended {
+            child: Some(child),
+            silent: false,
+            agent: self.clone(),
+            user: member.user.clone(),
+        };
+        let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
+            return Err(io::Error::other("the agent has no pipes"));
+        };
+        Ok(Asked {
+            stdin: Some(Pipe::new(stdin, self.silence)?),
+            stdout: Pipe::new(stdout, self.silence)?,
+            stderr: Pipe::new(stderr, self.silence)?,
+            child,
+        })
+    }
+
+    /// Runs a short command as a member, for as long as an agent may be silent at most, and returns what it prints.
     pub fn output(&self, member: &Identity, words: &[String]) -> io::Result<String> {
-        let output = self
-            .command(member, words.iter().map(OsString::from))
-            .stdin(Stdio::null())
-            .output()?;
-        if !output.status.success() {
+        let until = Instant::now() + self.silence;
+        let mut asked = self.start(member, words.iter().map(OsString::from))?;
+        asked.stdin = None;
+        asked.stdout = asked.stdout.until(until);
+        asked.stderr = asked.stderr.until(until);
+        let (mut output, mut complaint) = (Vec::new(), Vec::new());
+        let read = (&mut asked.stdout)
+            .take(MOST_OUTPUT)
+            .read_to_end(&mut output)
+            .and_then(|_| asked.complaint(&mut complaint))
+            .and_then(|()| asked.child.status(until));
+        let status = asked.judged(read)?;
+        if !status.success() {
             let words = words.join(" ");
-            let why = String::from_utf8_lossy(&output.stderr);
+            let why = String::from_utf8_lossy(&complaint);
             return Err(io::Error::other(format!("{words}: {}", why.trim())));
         }
-        String::from_utf8(output.stdout).map_err(io::Error::other)
+        String::from_utf8(output).map_err(io::Error::other)
     }
 
     /// Starts an agent.
@@ -62,22 +135,7 @@ impl Agent {
         let words = program
             .into_iter()
             .chain(operation.iter().map(OsString::from));
-        let mut child = self
-            .command(member, words)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| {
-                io::Error::other(format!("starting an agent as {}: {error}", member.user))
-            })?;
-        let piped = || io::Error::other("the agent has no pipes");
-        Ok(Asked {
-            stdin: Some(child.stdin.take().ok_or_else(piped)?),
-            stdout: child.stdout.take().ok_or_else(piped)?,
-            child: Ended(child),
-            user: member.user.clone(),
-        })
+        self.start(member, words)
     }
 
     /// Whether the directory of a member is empty.
@@ -93,63 +151,127 @@ impl Agent {
 
 /// A request under way. Fields are dropped in this order: an agent whose pipes are closed ends.
 struct Asked {
-    stdin: Option<ChildStdin>,
-    stdout: ChildStdout,
+    stdin: Option<Pipe<ChildStdin>>,
+    stdout: Pipe<ChildStdout>,
+    stderr: Pipe<ChildStderr>,
     child: Ended,
+}
+
+/// A process that is waited for, though not for ever.
+struct Ended {
+    /// `None` only when dropped.
+    child: Option<Child>,
+    silent: bool,
+    agent: Agent,
     user: String,
 }
 
-/// A process that is waited for.
-struct Ended(Child);
+impl Ended {
+    fn status(&mut self, until: Instant) -> io::Result<std::process::ExitStatus> {
+        let left = until.saturating_duration_since(Instant::now());
+        if let Some(child) = &mut self.child {
+            if ends_within(child, left) {
+                return child.wait();
+            }
+        }
+        Err(io::ErrorKind::TimedOut.into())
+    }
+}
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        drop(self.0.stderr.take());
-        let _ = self.0.wait();
+        let Some(mut child) = self.child.take() else {
+            return;
+        };
+        let ended = match self.silent {
+            true => end(&mut child),
+            false => conclude(&mut child),
+        };
+        if !ended {
+            self.agent.members.left(&self.user, child);
+        }
     }
 }
 
 impl Asked {
+    /// Draws the conclusions from how an exchange went.
+    fn judged<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
+        let Ended { agent, user, .. } = &self.child;
+        match result {
+            // A time-out of the system, as the agent's file system may have one, has a number.
+            Err(error)
+                if error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none() =>
+            {
+                let error = agent.members.fell_silent(user, agent.silence);
+                self.child.silent = true;
+                Err(error)
+            }
+            result => {
+                agent.members.heard(user);
+                result
+            }
+        }
+    }
+
+    fn complaint(&mut self, complaint: &mut Vec<u8>) -> io::Result<()> {
+        (&mut self.stderr)
+            .take(MOST_COMPLAINT)
+            .read_to_end(complaint)
+            .map(drop)
+    }
+
     /// What to say when there is no answer: the words of whoever refused, `sudo` most of the time.
     fn unanswered(&mut self, error: io::Error) -> io::Error {
         self.stdin = None;
         let mut complaint = Vec::new();
-        if let Some(stderr) = self.child.0.stderr.take() {
-            let _ = stderr.take(MOST_COMPLAINT).read_to_end(&mut complaint);
-        }
-        let words = String::from_utf8_lossy(&complaint);
-        let words = match words.trim() {
-            "" => error.to_string(),
-            words => words.to_owned(),
+        let read = match error.kind() {
+            io::ErrorKind::TimedOut => Err(error),
+            _ => self.complaint(&mut complaint).map(|()| error),
         };
-        let user = &self.user;
-        io::Error::other(format!(
-            "no agent as {user} ({words}); `virtengine-worker check` says what is missing"
-        ))
+        match self.judged(read) {
+            Err(silence) => silence,
+            Ok(error) => {
+                let words = String::from_utf8_lossy(&complaint);
+                let words = match words.trim() {
+                    "" => error.to_string(),
+                    words => words.to_owned(),
+                };
+                let user = &self.child.user;
+                io::Error::other(format!(
+                    "no agent as {user} ({words}); `virtengine-worker check` says what is missing"
+                ))
+            }
+        }
     }
 
-    fn with<T>(mut self, read: impl FnOnce(&mut dyn Read) -> io::Result<T>) -> io::Result<T> {
-        self.stdin = None;
+    /// Hears one answer.
+    fn answer<T>(&mut self, read: impl FnOnce(&mut dyn Read) -> io::Result<T>) -> io::Result<T> {
         let heard = match listen(&mut self.stdout) {
             Ok(Ok(mut content)) => Ok(read(&mut content)),
             Ok(Err(error)) => Ok(Err(error)),
             Err(error) => Err(error),
         };
         match heard {
-            Ok(result) => result,
+            Ok(result) => self.judged(result),
             Err(error) => Err(self.unanswered(error)),
         }
     }
 
-    fn done(self) -> io::Result<()> {
-        self.with(|_| Ok(()))
+    fn done(mut self) -> io::Result<()> {
+        self.stdin = None;
+        self.answer(|_| Ok(()))
     }
 
-    fn json<T: serde::de::DeserializeOwned>(self) -> io::Result<T> {
-        self.with(|content| {
-            serde_json::from_reader(content.take(MOST_WALK)).map_err(io::Error::other)
-        })
+    fn json<T: serde::de::DeserializeOwned>(mut self) -> io::Result<T> {
+        self.stdin = None;
+        self.answer(json)
     }
+}
+
+/// `TimedOut` stays what it is.
+fn json<T: serde::de::DeserializeOwned>(content: &mut dyn Read) -> io::Result<T> {
+    let content = io::BufReader::new(content.take(MOST_WALK));
+    serde_json::from_reader(content).map_err(io::Error::from)
 }
 
 /// The files of one job of a member.
@@ -189,6 +311,25 @@ impl JobFiles for AsMember {
         Ok(Box::new(MemberPut { asked }))
     }
 
+    fn put_long(
+        &self,
+        path: &str,
+        length: u64,
+        mark: &str,
+        afresh: bool,
+    ) -> io::Result<(Box<dyn Put>, u64)> {
+        let whence = if afresh { AFRESH } else { "resume" };
+        let mut asked = self.ask(&["put-long", path, mark, whence, &length.to_string()])?;
+        let at: u64 = asked.answer(json)?;
+        if !at.is_multiple_of(STEP) || at > length.saturating_sub(1) || (afresh && at > 0) {
+            return Err(io::Error::other(format!(
+                "an agent as {} says that it has {at} of {length} bytes",
+                self.member.user
+            )));
+        }
+        Ok((Box::new(MemberPut { asked }), at))
+    }
+
     fn read(&self, wanted: &[Wanted], take: &mut Taker<'_>) -> io::Result<()> {
         if wanted.is_empty() {
             return Ok(());
@@ -203,20 +344,23 @@ impl JobFiles for AsMember {
         }
         let mut from = io::BufReader::new(&mut asked.stdout);
         for (n, part) in wanted.iter().enumerate() {
-            match listen(&mut from) {
-                Ok(Ok(mut content)) => {
-                    // However long the answer is: it is read to its end, and no more of it is used than was wanted.
-                    take(n, Ok(&mut (&mut content).take(part.most)))?;
-                    io::copy(&mut content, &mut io::sink())?;
-                }
-                Ok(Err(error)) => take(n, Err(error))?,
+            let taken = match listen(&mut from) {
+                // However long the answer is: it is read to its end, and no more of it is used than was wanted.
+                Ok(Ok(mut content)) => take(n, Ok(&mut (&mut content).take(part.most)))
+                    .and_then(|()| io::copy(&mut content, &mut io::sink()).map(drop)),
+                Ok(Err(error)) => take(n, Err(error)),
                 Err(error) => {
                     drop(from);
                     return Err(asked.unanswered(error));
                 }
+            };
+            if let Err(error) = taken {
+                drop(from);
+                return asked.judged(Err(error));
             }
         }
-        Ok(())
+        drop(from);
+        asked.judged(Ok(()))
     }
 
     fn walk(&self, path: &str) -> io::Result<Walk> {
@@ -238,16 +382,24 @@ struct MemberPut {
 }
 
 impl MemberPut {
-    fn stdin(&mut self) -> io::Result<&mut ChildStdin> {
+    fn stdin(&mut self) -> io::Result<&mut Pipe<ChildStdin>> {
         let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
         self.asked.stdin.as_mut().ok_or_else(gone)
     }
 
     /// An agent that has gone away says why.
     fn explained<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
-        result.map_err(|error| match listen(&mut self.asked.stdout) {
-            Ok(Err(reason)) => reason,
-            _ => self.asked.unanswered(error),
+        result.map_err(|error| {
+            if error.kind() == io::ErrorKind::TimedOut {
+                return self.asked.unanswered(error);
+            }
+            match listen(&mut self.asked.stdout) {
+                Ok(Err(reason)) => reason,
+                Err(silence) if silence.kind() == io::ErrorKind::TimedOut => {
+                    self.asked.unanswered(silence)
+                }
+                _ => self.asked.unanswered(error),
+            }
         })
     }
 }

@@ -1,5 +1,10 @@
 use super::*;
-use std::io::Cursor;
+use std::{
+    io::Cursor,
+    path::Path,
+    time::{Duration, Instant},
+};
+use ve_slurm::identity::Identity;
 
 fn text(files: &dyn JobFiles, path: &str, offset: u64, most: u64) -> Vec<u8> {
     let wanted = [Wanted {
@@ -75,4 +80,190 @@ fn answer_should_not_be_taken_for_whole_when_it_is_cut() {
         let mut heard = Vec::new();
         assert!(content.read_to_end(&mut heard).is_err(), "cut after {cut}");
     }
+}
+
+#[test]
+fn long_file_should_be_gone_on_with_behind_what_is_surely_on_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let files = Direct::new(&directory.path().join("job"));
+    files.prepare(&["work"]).unwrap();
+    let step = STEP as usize;
+    let content: Vec<u8> = (0..2 * step + 5).map(|n| (n / 7) as u8).collect();
+    let length = content.len() as u64;
+    let begin = |mark, afresh| files.put_long("work/a", length, mark, afresh).unwrap();
+    // How far an earlier try came, and from where the next goes on.
+    for (came, goes_on) in [
+        (0, 0),
+        (1, 0),
+        (step, 0),
+        (step + 1, step),
+        (2 * step, step),
+        (2 * step + 1, 2 * step),
+        (2 * step + 5, 2 * step),
+    ] {
+        let (mut put, from) = begin("one", true);
+        assert_eq!(from, 0);
+        put.write_all(&content[..came]).unwrap();
+        drop(put);
+        assert_eq!(begin("another", false).1, 0);
+        let (mut put, from) = begin("one", false);
+        assert_eq!(from, goes_on as u64, "{came}");
+        put.write_all(&content[goes_on..]).unwrap();
+        assert!(put.write_all(b"x").is_err(), "a byte too many");
+        put.commit().unwrap();
+        assert!(text(&files, "work/a", 0, u64::MAX) == content, "{came}");
+    }
+    // What is longer than it may be is something else.
+    std::fs::write(directory.path().join("job/partial-one"), vec![0; step * 3]).unwrap();
+    assert_eq!(begin("one", false).1, 0);
+    // And nothing is written through a link, or to a file that has another name.
+    let outside = directory.path().join("outside");
+    std::fs::write(&outside, "mine").unwrap();
+    std::os::unix::fs::symlink(&outside, directory.path().join("job/partial-link")).unwrap();
+    std::fs::hard_link(&outside, directory.path().join("job/partial-name")).unwrap();
+    for mark in ["link", "name"] {
+        assert!(files.put_long("work/a", 3, mark, true).is_err(), "{mark}");
+    }
+    assert_eq!(std::fs::read(&outside).unwrap(), b"mine");
+}
+
+#[test]
+fn answer_should_be_waited_for_when_the_agent_says_that_it_is_at_work() {
+    let mut line = Vec::new();
+    wire::working(&mut line).unwrap();
+    wire::working(&mut line).unwrap();
+    let all = |bytes: &[u8], to: &mut dyn Write| to.write_all(bytes);
+    wire::answer(&mut line, Ok(&b"done"[..]), all).unwrap();
+    let mut from = Cursor::new(&line);
+    let mut heard = String::new();
+    let content = wire::listen(&mut from).unwrap();
+    content.unwrap().read_to_string(&mut heard).unwrap();
+    assert_eq!(heard, "done");
+}
+
+const SILENCE: Duration = Duration::from_millis(500);
+
+/// An agent whose part a shell script plays.
+fn played_by(script: &str) -> Agent {
+    let words = ["sh", "-c", script].map(Into::into);
+    Agent::new("agent".into(), words.into()).with_silence(SILENCE)
+}
+
+fn member() -> Identity {
+    Identity {
+        user: "vejob1".into(),
+        account: "vejob1".into(),
+        qos: None,
+    }
+}
+
+fn assert_silent<T: std::fmt::Debug>(result: io::Result<T>) {
+    let error = result.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{error}");
+    let text = error.to_string();
+    assert!(text.contains("vejob1 may have stopped it"), "{text}");
+    assert!(text.contains("ps -u vejob1"), "{text}");
+}
+
+/// Asserts that the process whose number a script wrote there is not there any more.
+fn assert_gone(number: &Path) {
+    let number = std::fs::read_to_string(number).unwrap();
+    assert!(!Path::new("/proc").join(number.trim()).exists());
+}
+
+#[test]
+fn every_request_should_end_when_its_agent_is_stopped() {
+    let directory = tempfile::tempdir().unwrap();
+    let number = directory.path().join("number");
+    let stopped = |before: &str| {
+        let agent = played_by(&format!(
+            "echo $$ >{}; {before} kill -STOP $$",
+            number.display()
+        ));
+        AsMember::new(agent, member(), "/srv/job".into())
+    };
+    let wanted = [Wanted {
+        path: "a".into(),
+        offset: 0,
+        most: 100,
+    }];
+    type Request<'a> = &'a dyn Fn(&AsMember) -> io::Result<()>;
+    let long = vec![0; 1 << 20];
+    let write = |mut put: Box<dyn Put>| {
+        put.write_all(&long)?;
+        put.commit()
+    };
+    let requests: [(&str, Request<'_>); 7] = [
+        ("", &|files| files.prepare(&["work"])),
+        ("", &|files| files.length("a").map(drop)),
+        ("", &|files| files.walk("work").map(drop)),
+        ("", &|files| files.remove()),
+        ("", &|files| write(files.put("a", 1 << 20, false)?)),
+        // It says that it has nothing, takes a little, and stops.
+        (
+            r"printf '\0\0\0\0\1\0\0\0000\0\0\0\0'; head -c 100 >/dev/null;",
+            &|files| write(files.put_long("a", 1 << 20, "mark", false)?.0),
+        ),
+        // It begins to answer, and stops.
+        (r"printf '\0\0\0\0\4\0\0\0ab';", &|files| {
+            files.read(&wanted, &mut |_, content| {
+                io::copy(content?, &mut io::sink()).map(drop)
+            })
+        }),
+    ];
+    for (before, request) in requests {
+        let files = stopped(before);
+        let begun = Instant::now();
+        assert_silent(request(&files));
+        assert!(begun.elapsed() >= SILENCE);
+        assert_gone(&number);
+        // Who comes next does not wait.
+        let begun = Instant::now();
+        let again = files.remove().unwrap_err();
+        assert_eq!(again.kind(), io::ErrorKind::TimedOut);
+        assert!(again.to_string().contains("is asked again in"), "{again}");
+        assert!(begun.elapsed() < SILENCE / 2);
+    }
+}
+
+#[test]
+fn command_should_end_when_it_is_stopped_or_never_done() {
+    let directory = tempfile::tempdir().unwrap();
+    let number = directory.path().join("number");
+    for script in [
+        "kill -STOP $$",
+        "while printf x; do sleep 0.05; done",
+        "sleep 60 >&-",
+    ] {
+        let agent = played_by(&format!("echo $$ >{}; {script}", number.display()));
+        assert_silent(agent.output(&member(), &["date".into()]));
+        assert_gone(&number);
+    }
+    let said = played_by("echo good").output(&member(), &[]);
+    assert_eq!(said.unwrap(), "good\n");
+    let failed = played_by("echo bad >&2; exit 1").output(&member(), &["date".into()]);
+    assert_eq!(failed.unwrap_err().to_string(), "date: bad");
+}
+
+#[test]
+fn answer_should_be_taken_when_it_comes_slowly_and_steadily() {
+    // `WORKING` for longer than the silence that is allowed, then `Some(12)`, byte by byte.
+    let script = r"
+        for n in 1 2 3 4 5 6 7 8; do printf '\376\377\377\377'; sleep 0.1; done
+        for byte in 000 000 000 000 002 000 000 000 061 062 000 000 000 000; do printf '\'$byte; sleep 0.1; done
+    ";
+    let files = AsMember::new(played_by(script), member(), "/srv/job".into());
+    assert_eq!(files.length("a").unwrap(), Some(12));
+}
+
+#[test]
+fn agent_should_be_believed_no_further_than_a_step() {
+    // It says that it has 5 bytes.
+    let script = r"printf '\0\0\0\0\1\0\0\0005\0\0\0\0'; cat >/dev/null";
+    let files = AsMember::new(played_by(script), member(), "/srv/job".into());
+    let error = files.put_long("a", 9, "mark", false).err().unwrap();
+    assert!(
+        error.to_string().contains("vejob1 says that it has 5"),
+        "{error}"
+    );
 }

@@ -2,7 +2,7 @@
 //!
 //! An answer is a status (`i32`, little endian: 0 for success, an error number of the system, or -1 and no number),
 //! then its content in chunks: a length (`u32`, little endian), so many bytes, and so on until a length of 0. The content
-//! of a failure is its message.
+//! of a failure is its message. Before an answer that takes a while the agent says [`WORKING`] from time to time.
 
 use std::io::{self, Read, Write};
 
@@ -10,6 +10,8 @@ use std::io::{self, Read, Write};
 const CHUNK: usize = 64 << 10;
 /// Longest message of a failure that is read.
 const MESSAGE: u64 = 4 << 10;
+/// In place of a status: the answer is still to come.
+const WORKING: i32 = -2;
 
 /// Bytes as chunks.
 struct Chunks<'a>(&'a mut dyn Write);
@@ -28,6 +30,12 @@ impl Write for Chunks<'_> {
     fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
     }
+}
+
+/// Says that the answer is still to come.
+pub(super) fn working(to: &mut dyn Write) -> io::Result<()> {
+    to.write_all(&WORKING.to_le_bytes())?;
+    to.flush()
 }
 
 /// Says how it went, with what `content` writes of the result if it went well.
@@ -94,14 +102,19 @@ impl<R: Read> Read for Content<'_, R> {
 ///
 /// `Err` outside: there is no answer. `Err` inside: the agent could not do it.
 pub(super) fn listen<R: Read>(from: &mut R) -> io::Result<io::Result<Content<'_, R>>> {
-    let mut status = [0; 4];
-    from.read_exact(&mut status)?;
+    let number = loop {
+        let mut status = [0; 4];
+        from.read_exact(&mut status)?;
+        match i32::from_le_bytes(status) {
+            WORKING => {}
+            number => break number,
+        }
+    };
     let mut content = Content {
         from,
         chunk: 0,
         ended: false,
     };
-    let number = i32::from_le_bytes(status);
     if number == 0 {
         return Ok(Ok(content));
     }

@@ -19,8 +19,11 @@ use ve_slurm::{overall, tasks, Attempt, EndState};
 use ve_templates::{OmittedFile, Outputs, ResultSummary, TaskResult, OUTPUT_DIR};
 use virtengine_primitives::{
     hpc::{EndReason, JobEnd, TaskCounts},
-    AgreementId,
+    AgreementId, BlockNumber,
 };
+
+/// So many blocks before its deadline a job that has ended is not kept waiting for its files any more.
+const CLOSING: BlockNumber = 30;
 
 /// What `result.json` in the archive says.
 #[derive(Clone, Debug, Serialize)]
@@ -100,12 +103,15 @@ fn counts(rows: &[Attempt], all: u32) -> TaskCounts {
 }
 
 impl Step<'_> {
-    /// Collects the outputs and records the end.
+    /// Collects the outputs and records the end. What was sealed before is not sealed again.
     pub(crate) async fn collect(
         &self,
         local: &mut LocalJob,
         cause: Cause,
     ) -> Result<(), StepError> {
+        if let Some(end) = local.sealed.clone() {
+            return self.record_end(local, end).await;
+        }
         let all = self.job.request.resources.array_tasks;
         let cancel_requested = self.job.cancel_by.is_some();
         let never = TaskCounts {
@@ -176,7 +182,8 @@ impl Step<'_> {
         } else {
             exit_code
         };
-        self.drain_logs(local).await?;
+        let drained = self.drain_logs(local).await;
+        self.in_time(drained)?.ok();
         let mut file = ResultFile::new(self.id, reason, exit_code, explanation);
         file.summary.tasks = task_results(&rows);
         let rules = if rows.is_empty() {
@@ -185,7 +192,18 @@ impl Step<'_> {
             let place = self.context.known_place(self.cluster, local)?;
             Some(self.output_rules(&place).await?)
         };
-        let result = self.seal_result(local, file, rules).await?;
+        let collected = self.seal_result(local, file.clone(), rules).await;
+        let result = match self.in_time(collected)? {
+            Ok(result) => result,
+            Err(reason) => {
+                file.summary.omitted.push(OmittedFile {
+                    path: OUTPUT_DIR.into(),
+                    length: 0,
+                    reason: format!("it could not be read before the job's deadline: {reason}"),
+                });
+                self.seal_result(local, file, None).await?
+            }
+        };
         self.record_end(
             local,
             JobEnd {
@@ -196,6 +214,23 @@ impl Step<'_> {
             },
         )
         .await
+    }
+
+    /// The chain must know the end before the job's deadline, so close to it a job ends without the files that could not be
+    /// read: inside is why. Its own processes may have seen to that.
+    fn in_time<T>(&self, result: Result<T, StepError>) -> Result<Result<T, String>, StepError> {
+        let left = self.job.deadline.saturating_sub(self.snapshot.number());
+        match result {
+            Ok(value) => Ok(Ok(value)),
+            Err(StepError::Unanswered {
+                outside: Outside::Member | Outside::Disk,
+                reason,
+            }) if left <= CLOSING => {
+                tracing::warn!(job = self.id, reason, "the job ends without its files");
+                Ok(Err(reason))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Ends a job that cannot be done, with an explanation that its customer can open.
@@ -225,15 +260,33 @@ impl Step<'_> {
         .await
     }
 
+    /// Stores the sealed result, then records the end. Only the storing is repeated after a crash.
     async fn record_end(&self, local: &mut LocalJob, end: JobEnd) -> Result<(), StepError> {
-        self.context.passed("collect-stored");
+        let context = self.context;
+        if let Some(header) = &end.result {
+            local.sealed = Some(end.clone());
+            context.records.put(local).await?;
+            context.passed("collect-sealed");
+            let sealed = context.known_place(self.cluster, local)?.sealed();
+            if !context.artifacts.put_blob_file(header, &sealed).await? {
+                local.sealed = None;
+                context.records.put(local).await?;
+                let reason = "the sealed result is damaged or gone, it is made again".into();
+                return Err(StepError::Unanswered {
+                    outside: Outside::Disk,
+                    reason,
+                });
+            }
+            context.passed("collect-stored");
+        }
+        local.sealed = None;
         local.end = Some(end);
-        self.context.records.put(local).await?;
-        self.context.passed("collect-persisted");
+        context.records.put(local).await?;
+        context.passed("collect-persisted");
         Ok(())
     }
 
-    /// Archives, seals and stores. `None` if the customer has no key that it could be sealed to.
+    /// Archives and seals into the worker's own directory. `None` if the customer has no key that it could be sealed to.
     async fn seal_result(
         &self,
         local: &LocalJob,
@@ -254,11 +307,7 @@ impl Step<'_> {
                 archive(file, rules, files, sealed, &keys, &binding)
             })
             .await?;
-        self.context.passed("collect-archived");
-        context
-            .artifacts
-            .put_blob_file(&header, &place.sealed())
-            .await?;
+        context.passed("collect-archived");
         Ok(Some(header))
     }
 }

@@ -1,5 +1,9 @@
 //! Inputs: fetched, checked, opened into the job's private directory, as the job's user. Nothing of them is held in memory
 //! but the segment on its way.
+//!
+//! A transfer that was interrupted goes on with the segment behind those that are surely on disk. Each was authenticated, and
+//! so is what follows: the counter in its nonce says where it belongs, the final flag that nothing is missing. The hash
+//! over the whole body only says whose fault it is if a segment does not open; so then the whole body is fetched again.
 
 use crate::{
     context::{now_ms, Place, Step},
@@ -47,55 +51,104 @@ impl Step<'_> {
         place: &Place,
         target: String,
     ) -> Result<(), StepError> {
-        let context = self.context;
         let bad =
             |why: String| StepError::bad_input(format!("input {index} ({}): {why}", input.name));
-        let Some(mut reader) = context.artifacts.reader(&input.hash.0).await? else {
-            let why = "it was never uploaded; upload it before you submit";
-            return Err(self.wait_for(local, index, input, why).await?);
+        let why = match self.context.artifacts.length(&input.hash.0).await? {
+            Some(length) if length != input.length => {
+                let promised = input.length;
+                return Err(bad(format!(
+                    "it has {length} bytes, the job says {promised}"
+                )));
+            }
+            Some(_) => {
+                let gone_on = self.transfer(index, input, place, &target, false).await?;
+                let whole = match gone_on {
+                    Transfer::Bad { from: 1.., .. } => {
+                        self.transfer(index, input, place, &target, true).await?
+                    }
+                    whole => whole,
+                };
+                match whole {
+                    Transfer::Done => return Ok(()),
+                    Transfer::Bad { why, .. } => return Err(bad(why)),
+                    Transfer::Missing => MISSING,
+                    Transfer::Damaged => {
+                        "what was uploaded does not match its hash; upload it again"
+                    }
+                }
+            }
+            None => MISSING,
         };
-        if reader.length() != input.length {
-            let found = reader.length();
-            return Err(bad(format!(
-                "it has {found} bytes, the job says {}",
-                input.length
-            )));
-        }
+        Err(self.wait_for(local, index, input, why).await?)
+    }
+
+    /// Fetches and opens what is not there yet of an input, or with `afresh` all of it.
+    async fn transfer(
+        &self,
+        index: usize,
+        input: &Input,
+        place: &Place,
+        target: &str,
+        afresh: bool,
+    ) -> Result<Transfer, StepError> {
+        let context = self.context;
+        let (target, length) = (target.to_owned(), input.plain_length);
+        let mark = hex::encode(&input.hash.0[..8]);
+        let (file, from) = place
+            .with_files(move |files| files.put_long(&target, length, &mark, afresh))
+            .await?;
         let customer: &[u8; 32] = self.job.customer.as_ref();
         let number = u64::try_from(index).unwrap_or(u64::MAX);
         let binding = Binding::input(context.chain.genesis().0, customer, number);
-        let opener = BodyOpener::new(&input.key, &binding);
-        let (files, length) = (place.files.clone(), input.plain_length);
+        let (opener, offset) = BodyOpener::resume(&input.key, &binding, from).ok_or_else(|| {
+            StepError::unanswered(Outside::Disk)("an input was cut within a segment")
+        })?;
+        let reader = context.artifacts.reader_from(&input.hash.0, offset);
+        let Some(mut reader) = reader.await? else {
+            return Ok(Transfer::Missing);
+        };
         let (send, mut chunks) = tokio::sync::mpsc::channel::<bytes::Bytes>(4);
-        let opening = tokio::task::spawn_blocking(move || {
-            let mut opened = Opened::begin(opener, files.put(&target, length, false)?, length);
+        let mut opening = tokio::task::spawn_blocking(move || {
+            let mut opened = Opened {
+                opener,
+                file,
+                out: Vec::new(),
+                written: from,
+                length,
+            };
             while let Some(chunk) = chunks.blocking_recv() {
                 opened.take(&chunk)?;
             }
             opened.finish()
         });
-        let damaged = loop {
+        let mut refused = None;
+        let read = loop {
             match reader.next().await {
-                Ok(None) => break false,
-                // When the opening has given up, the rest is read all the same: what it says counts only for a body
-                // that is what its name says.
-                Ok(Some(chunk)) => drop(send.send(chunk).await),
-                Err(ve_store::Error::Damaged(_)) => break true,
-                Err(error) => return Err(StepError::unanswered(Outside::Artifacts)(error)),
+                Ok(None) => break Ok(()),
+                Ok(Some(chunk)) if refused.is_none() => {
+                    if send.send(chunk).await.is_err() {
+                        // A whole body is read on all the same: what was said of it counts only if it is what its name says.
+                        match ended(&mut opening, from).await? {
+                            Transfer::Bad { why, from: 0 } => refused = Some(why),
+                            other => return Ok(other),
+                        }
+                    }
+                }
+                Ok(Some(_)) => {}
+                Err(error) => break Err(error),
             }
         };
         drop(send);
-        let opened = opening
-            .await
-            .map_err(StepError::unanswered(Outside::Disk))?;
-        if damaged {
-            let why = "what was uploaded does not match its hash; upload it again";
-            return Err(self.wait_for(local, index, input, why).await?);
+        // Whatever came of the reading: the file is let go of before anybody goes on with it.
+        let opened = match refused {
+            Some(why) => Ok(Transfer::Bad { why, from }),
+            None => ended(&mut opening, from).await,
+        };
+        match read {
+            Ok(()) => opened,
+            Err(ve_store::Error::Damaged(_)) => Ok(Transfer::Damaged),
+            Err(error) => Err(StepError::unanswered(Outside::Artifacts)(error)),
         }
-        opened.map_err(|error| match error {
-            NotOpened::Bad(why) => bad(why),
-            NotOpened::Disk(error) => StepError::unanswered(Outside::Disk)(error),
-        })
     }
 
     /// An input that is not there as it should be may still come: for a while that is nobody's fault.
@@ -129,6 +182,33 @@ pub(super) fn make_directories(files: &dyn JobFiles) -> std::io::Result<()> {
     files.prepare(&[Place::WORK, &inputs, Place::LOGS])
 }
 
+const MISSING: &str = "it was never uploaded; upload it before you submit";
+
+/// How a transfer ended.
+enum Transfer {
+    /// The input is there.
+    Done,
+    /// The body is not in the artifact store.
+    Missing,
+    /// The body is not what its name says.
+    Damaged,
+    /// The body, read from that byte of plaintext on, is not what it says.
+    Bad { why: String, from: u64 },
+}
+
+/// What came of the opening of a transfer that began at a byte of plaintext.
+async fn ended(
+    opening: &mut tokio::task::JoinHandle<Result<(), NotOpened>>,
+    from: u64,
+) -> Result<Transfer, StepError> {
+    let opened = opening.await;
+    match opened.map_err(StepError::unanswered(Outside::Disk))? {
+        Ok(()) => Ok(Transfer::Done),
+        Err(NotOpened::Bad(why)) => Ok(Transfer::Bad { why, from }),
+        Err(NotOpened::Disk(error)) => Err(StepError::files(error)),
+    }
+}
+
 /// Why an input was not opened.
 enum NotOpened {
     /// Its content is not what it says.
@@ -159,16 +239,6 @@ struct Opened {
 }
 
 impl Opened {
-    fn begin(opener: BodyOpener, file: Box<dyn Put>, length: u64) -> Self {
-        Self {
-            opener,
-            file,
-            out: Vec::new(),
-            written: 0,
-            length,
-        }
-    }
-
     fn take(&mut self, chunk: &[u8]) -> Result<(), NotOpened> {
         self.opener.update(chunk, &mut self.out)?;
         self.write()

@@ -61,6 +61,91 @@ async fn blob_should_come_back_by_its_hash_when_put_in_any_way() {
 }
 
 #[tokio::test]
+async fn blob_should_be_read_from_any_byte_on() {
+    let (_folder, stores) = stores();
+    for store in stores {
+        let content: Vec<u8> = (0..100_000u32).map(|n| n as u8).collect();
+        let blob = store.put_blob(content.clone()).await.unwrap();
+        for offset in [0, 1, 65_536, 99_999] {
+            let mut reader = store.reader_from(&blob.hash, offset).await.unwrap();
+            assert_eq!(reader.length(), 100_000);
+            let mut read = Vec::new();
+            while let Some(chunk) = reader.next().await.unwrap() {
+                read.extend_from_slice(&chunk);
+            }
+            assert!(read == content[offset as usize..], "{offset}");
+        }
+        assert!(store.reader_from(&blob.hash, 100_000).await.is_err());
+        assert!(matches!(
+            store.reader_from(&[1; 32], 5).await,
+            Err(Error::NotFound(_))
+        ));
+    }
+}
+
+#[tokio::test]
+async fn blob_should_be_fetched_to_its_end_when_a_part_of_it_or_something_else_lies_there() {
+    let (folder, stores) = stores();
+    let content: Vec<u8> = (0..3_000_000u32).map(|n| (n / 3) as u8).collect();
+    for store in stores {
+        let blob = store.put_blob(content.clone()).await.unwrap();
+        let file = folder.path().join("fetched");
+        let longer = [&content[..], b"x"].concat();
+        // What lies there, how much of it is kept, how much is fetched.
+        for (there, kept, fetched) in [
+            (&content[..0], 0, 3_000_000),
+            (&content[..1], 1, 2_999_999),
+            (&content[..2_000_000], 2_000_000, 1_000_000),
+            (&content[..], 2_999_999, 1),
+            (&longer[..], 0, 3_000_000),
+            (&content[1..2_000_000], 1_999_999, 1_000_001 + 3_000_000),
+        ] {
+            std::fs::write(&file, there).unwrap();
+            let told = std::cell::Cell::new(0);
+            let length = store.get_blob_to_file(&blob.hash, &file, |n| told.set(told.get() + n));
+            assert_eq!(length.await.unwrap(), 3_000_000);
+            assert!(std::fs::read(&file).unwrap() == content);
+            assert_eq!(told.get(), kept + fetched, "{}", there.len());
+        }
+    }
+}
+
+#[tokio::test]
+async fn known_blob_should_be_stored_once_and_leave_nothing_of_tries_that_were_killed() {
+    let (folder, stores) = stores();
+    let content = vec![0x5a; 3_000_000];
+    let other = Artifacts::open("memory:///").unwrap();
+    let known = other.put_blob(content.clone()).await.unwrap();
+    let name: String = known.hash.iter().map(|b| format!("{b:02x}")).collect();
+    let staging = folder.path().join("a store/staging");
+    std::fs::create_dir_all(&staging).unwrap();
+    for n in 1..4 {
+        std::fs::write(staging.join(format!("{name}#{n}")), &content[..n]).unwrap();
+    }
+    std::fs::write(staging.join("somebody-elses#1"), "x").unwrap();
+    for store in stores {
+        let wrong = vec![0x5b; 3_000_000];
+        for bad in [&wrong[..], &content[1..]] {
+            assert!(matches!(
+                store.put_known_blob(&known, bad).await,
+                Err(Error::Damaged(_))
+            ));
+            assert_eq!(store.head_blob(&known.hash).await.unwrap(), None);
+        }
+        store.put_known_blob(&known, &content[..]).await.unwrap();
+        assert!(store.get_blob(&known.hash, 3_000_000).await.unwrap() == content);
+        // Not even looked at.
+        store.put_known_blob(&known, &wrong[..]).await.unwrap();
+        assert!(store.get_blob(&known.hash, 3_000_000).await.unwrap() == content);
+    }
+    let left: Vec<_> = std::fs::read_dir(staging)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["somebody-elses#1"]);
+}
+
+#[tokio::test]
 async fn blob_should_not_appear_when_its_writer_is_dropped_or_aborted() {
     let (folder, stores) = stores();
     for store in stores {

@@ -113,7 +113,8 @@ pub fn inputs(template: &Template, given: &[String]) -> Result<Vec<(String, Path
         .collect())
 }
 
-/// Seals a file under a content key of its own and uploads it, in constant memory.
+/// Seals a file under a content key of its own and uploads it, in constant memory. Interrupted, it begins again: to go on
+/// it would have to keep that key on disk, and what was uploaded is of no use to anybody.
 pub async fn upload(
     artifacts: &Artifacts,
     path: &Path,

@@ -9,7 +9,7 @@ use crate::{
 };
 use serde_json::{json, Value};
 use std::{
-    io::Write,
+    io::{Read, Write},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -18,13 +18,12 @@ use ve_envelope::{frame, Binding, Opener, SecretKey};
 use ve_store::Artifacts;
 use ve_templates::ResultSummary;
 use virtengine_primitives::{
-    envelope::EnvelopeHeader,
     hpc::{Job, JobState},
     AgreementId,
 };
 
-/// Largest result that is unpacked here.
-const MOST: u64 = 4 << 30;
+/// Largest result that is fetched: a provider cannot fill every disk.
+const MOST: u64 = 64 << 30;
 /// Largest piece of a log.
 const LOG_PIECE: u64 = 16 << 20;
 
@@ -110,24 +109,49 @@ async fn piece(
     )?))
 }
 
-/// Fetches and opens a body in pieces, with a bar.
-async fn open(
-    artifacts: &Artifacts,
-    header: &EnvelopeHeader,
-    secret: &SecretKey,
-    binding: &Binding,
-) -> Result<Vec<u8>> {
-    let bar = ui::bytes_bar("fetching and opening", header.length);
-    let mut opener = Opener::new(header, secret, binding)?;
-    let mut reader = artifacts.reader(&header.hash.0).await?;
-    let mut plain = Vec::new();
-    while let Some(piece) = reader.next().await? {
-        bar.inc(piece.len() as u64);
-        opener.update(&piece, &mut plain)?;
+/// The plaintext of an envelope whose body comes out of a reader, in constant memory. Not to be acted upon before it was
+/// read to its end without an error: only then it is known to be whole and unaltered.
+struct Plain<R> {
+    body: R,
+    /// `None` once it was read to its end.
+    opener: Option<Opener>,
+    out: Vec<u8>,
+    read: usize,
+}
+
+impl<R: Read> Plain<R> {
+    fn new(body: R, opener: Opener) -> Self {
+        Self {
+            body,
+            opener: Some(opener),
+            out: Vec::new(),
+            read: 0,
+        }
     }
-    opener.finish(&mut plain)?;
-    bar.finish_and_clear();
-    Ok(plain)
+}
+
+impl<R: Read> Read for Plain<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        while self.read == self.out.len() {
+            self.out.clear();
+            self.read = 0;
+            let Some(opener) = &mut self.opener else {
+                return Ok(0);
+            };
+            let mut sealed = [0; 64 << 10];
+            let opened = match self.body.read(&mut sealed)? {
+                0 => match self.opener.take() {
+                    Some(opener) => opener.finish(&mut self.out),
+                    None => Ok(()),
+                },
+                n => opener.update(sealed.get(..n).unwrap_or_default(), &mut self.out),
+            };
+            opened.map_err(std::io::Error::other)?;
+        }
+        let n = self.out.get(self.read..).unwrap_or_default().read(buffer)?;
+        self.read += n;
+        Ok(n)
+    }
 }
 
 /// `ve get`.
@@ -156,7 +180,7 @@ pub async fn get(
     if header.length > MOST {
         return Err(Failure::local(
             format!(
-                "the result has {}, more than the {} that are unpacked here",
+                "the result has {}, more than the {} that are fetched",
                 units::bytes(header.length),
                 units::bytes(MOST)
             ),
@@ -164,17 +188,31 @@ pub async fn get(
         ));
     }
     let secret = context.secrets(None)?.encryption;
-    let plain = open(
-        &context.artifacts()?,
-        &header,
-        &secret,
-        &Binding::result(chain.genesis().0, id),
-    )
-    .await?;
+    let binding = Binding::result(chain.genesis().0, id);
+    let opener = || Opener::new(&header, &secret, &binding);
+    let openers = (opener()?, opener()?);
     let folder = output.unwrap_or_else(|| PathBuf::from(format!("job-{id}")));
-    let written = untar::unpack(&plain, &folder, force).map_err(refused)?;
-    let summary = untar::content(&plain, "result.json")
-        .and_then(|b| serde_json::from_slice::<ResultSummary>(b).ok());
+    // Beside the folder: what was fetched before an interruption is not fetched again.
+    let mut sealed = folder.clone().into_os_string();
+    sealed.push(".sealed");
+    let sealed = PathBuf::from(sealed);
+    let bar = ui::bytes_bar("fetching", header.length);
+    context
+        .artifacts()?
+        .get_blob_to_file(&header.hash.0, &sealed, |n| bar.inc(n))
+        .await?;
+    bar.finish_and_clear();
+    let reading = |e: std::io::Error| Failure::file("reading", &sealed, &e);
+    let body = || std::fs::File::open(&sealed).map_err(reading);
+    let first = Plain::new(body()?, openers.0);
+    let again = Plain::new(body()?, openers.1);
+    let written = untar::unpack(first, again, &folder, force).map_err(refused)?;
+    std::fs::remove_file(&sealed).map_err(|e| Failure::file("removing", &sealed, &e))?;
+    let summary = std::fs::read(folder.join("result.json"));
+    let summary = summary
+        .ok()
+        .filter(|_| written.iter().any(|w| w.path == Path::new("result.json")))
+        .and_then(|bytes| serde_json::from_slice::<ResultSummary>(&bytes).ok());
     if context.json {
         let files: Vec<Value> = written
             .iter()
@@ -239,6 +277,10 @@ fn picture(path: &Path) {
 fn refused(refusal: Refusal) -> Failure {
     match refusal {
         Refusal::Io(path, e) => Failure::file("writing", &path, &e),
+        Refusal::Unreadable(e) => Failure::local(
+            format!("the result cannot be opened: {e}"),
+            "fetch it again; if that does not help, dispute the job with `ve dispute`",
+        ),
         Refusal::Bad(what) => Failure::new(
             code::VERIFICATION,
             format!("the result is not unpacked: {what}"),
@@ -248,5 +290,32 @@ fn refused(refusal: Refusal) -> Failure {
             format!("{} is there already", path.display()),
             "choose another folder with -o, or write over it with --force",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ve_envelope::seal;
+
+    #[test]
+    fn plaintext_should_be_read_whole_or_fail_when_a_bit_of_the_body_is_wrong() {
+        let key = SecretKey::generate().unwrap();
+        let binding = Binding::result([1; 32], 7);
+        for length in [0, 1, 100_000, 3 << 20] {
+            let text: Vec<u8> = (0..length).map(|n| (n / 5) as u8).collect();
+            let (header, mut body) = seal(&text, &[key.public()], &binding).unwrap();
+            let read = |body: &[u8]| {
+                let mut out = Vec::new();
+                Plain::new(body, Opener::new(&header, &key, &binding).unwrap())
+                    .read_to_end(&mut out)
+                    .map(|_| out)
+            };
+            assert!(read(&body).unwrap() == text);
+            assert!(read(&body[..body.len() - 1]).is_err());
+            let last = body.len() - 1;
+            body[last] ^= 1;
+            assert!(read(&body).is_err());
+        }
     }
 }

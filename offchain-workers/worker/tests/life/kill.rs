@@ -33,7 +33,7 @@ async fn worker_process() {
     working.await.unwrap();
 }
 
-fn spawn(world: &World, failpoint: Option<&str>) -> Child {
+pub fn spawn(world: &World, failpoint: Option<&str>) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args([

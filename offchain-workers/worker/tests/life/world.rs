@@ -10,12 +10,13 @@ use std::{
     time::Duration,
 };
 use tokio::sync::watch;
-use ve_envelope::{open, seal, seal_with_key, Binding, SecretKey};
+use ve_envelope::{open, seal, seal_with_key, Binding, ContentKey, SealedBody, SecretKey};
 use ve_provider::{
     failpoints::{unobserved, Observer},
     now_ms,
     reconcile::Intervals,
-    Artifacts, ClusterSettings, Context, Health, Library, Metrics, Records, Role, RunAs, Settings,
+    Artifacts, ClusterSettings, Context, Health, Identities, Library, Metrics, PoolSettings,
+    Records, Role, RunAs, Settings,
 };
 use ve_slurm::{LocalConfig, LocalScheduler, Lookup, QueryError, Scheduler};
 use ve_store::Database;
@@ -32,6 +33,8 @@ pub struct World {
     pub store: PathBuf,
     /// Most bytes of one customer's jobs.
     pub customer_quota: Option<u64>,
+    /// As whom jobs run; `None`: as the worker's own user.
+    pub pool: Option<PoolSettings>,
     /// What `/healthz` would say.
     pub health: Health,
 }
@@ -49,6 +52,8 @@ pub struct Order {
     pub damaged: bool,
     /// The payload's key opens the input.
     pub good_key: bool,
+    /// The input is that many bytes of noise, and the job gives it back.
+    pub large: Option<u64>,
 }
 
 impl Default for Order {
@@ -61,15 +66,20 @@ impl Default for Order {
             uploaded: true,
             damaged: false,
             good_key: true,
+            large: None,
         }
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 fn name(text: &str) -> Name {
     text.as_bytes().to_vec().try_into().unwrap()
 }
 
-fn secret(path: &Path) -> SecretKey {
+pub fn secret(path: &Path) -> SecretKey {
     SecretKey::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
@@ -80,17 +90,20 @@ impl World {
             chain: FileChain(root.to_owned()),
             store: root.join("worker.db"),
             customer_quota: None,
+            pool: None,
             health: Health::default(),
         }
     }
 
     /// A world without jobs.
     pub fn create(root: &Path) -> Self {
-        let template = root.join("library/tiny");
-        std::fs::create_dir_all(&template).unwrap();
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/life/tiny");
-        for file in ["template.toml", "job.sh"] {
-            std::fs::copy(source.join(file), template.join(file)).unwrap();
+        for name in ["tiny", "large"] {
+            let template = root.join("library").join(name);
+            std::fs::create_dir_all(&template).unwrap();
+            let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/life");
+            for file in ["template.toml", "job.sh"] {
+                std::fs::copy(source.join(name).join(file), template.join(file)).unwrap();
+            }
         }
         let library = ve_templates::Library::open(&root.join("library")).unwrap();
         let template = library.find("tiny").unwrap().hash();
@@ -173,37 +186,31 @@ impl World {
     /// Submits a job as `ve` does.
     pub async fn order(&self, id: AgreementId, order: &Order) {
         let artifacts = self.artifacts();
-        let words = self.words();
-        let (key, _, body) =
-            seal_with_key(words.as_bytes(), &Binding::input(GENESIS, &CUSTOMER, 0)).unwrap();
-        let hash = blake2_256(&body);
-        let length = body.len() as u64;
-        if order.uploaded {
-            let length = body.len();
-            artifacts.put_blob(body).await.unwrap();
-            if order.damaged {
-                let name: String = hash.as_bytes().iter().map(|b| format!("{b:02x}")).collect();
-                std::fs::write(
-                    self.root.join("artifacts/blobs").join(name),
-                    vec![1u8; length],
-                )
-                .unwrap();
-            }
-        }
+        let (name, input) = match order.large {
+            Some(length) => ("large", self.seal_noise(length)),
+            None => ("tiny", self.seal_words(order).await),
+        };
+        let (key, sealed) = input;
+        let (hash, length) = (H256(sealed.hash), sealed.length);
         let key = if order.good_key {
             *key.to_bytes()
         } else {
             [9; 32]
         };
-        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let parameters = match name {
+            "large" => serde_json::json!({}),
+            _ => {
+                serde_json::json!({ "seconds": order.seconds, "status": order.status, "tasks": order.tasks })
+            }
+        };
         let payload = serde_json::json!({
             "version": 1,
-            "template": { "name": "tiny", "version": "1.0.0" },
-            "parameters": { "seconds": order.seconds, "status": order.status, "tasks": order.tasks },
+            "template": { "name": name, "version": "1.0.0" },
+            "parameters": parameters,
             "script": null,
             "inputs": [{
                 "name": "words.txt", "hash": hex(hash.as_bytes()), "length": length,
-                "plain_length": words.len(), "key": hex(&key),
+                "plain_length": sealed.plain_length, "key": hex(&key),
             }],
         });
         let worker = secret(&self.root.join("worker.key"));
@@ -224,11 +231,13 @@ impl World {
             array_tasks: order.tasks,
         };
         let allocation = resources.allocation(order.walltime).unwrap();
+        let library = ve_templates::Library::open(&self.root.join("library")).unwrap();
+        let workload = library.find(name).unwrap().hash();
         self.chain.change(|state| {
             let block = state.block();
             let request = JobRequest {
                 candidates: vec![(CLUSTER, 0)].try_into().unwrap(),
-                workload: Workload::Template(state.template),
+                workload: Workload::Template(workload),
                 payload,
                 inputs: vec![InputRef { hash, length }].try_into().unwrap(),
                 resources,
@@ -285,6 +294,26 @@ impl World {
         });
     }
 
+    /// Uploads the words, or what the order says in their place.
+    async fn seal_words(&self, order: &Order) -> (ContentKey, SealedBody) {
+        let artifacts = self.artifacts();
+        let binding = Binding::input(GENESIS, &CUSTOMER, 0);
+        let (key, sealed, body) = seal_with_key(self.words().as_bytes(), &binding).unwrap();
+        if order.uploaded {
+            let length = body.len();
+            artifacts.put_blob(body).await.unwrap();
+            if order.damaged {
+                std::fs::write(self.blob(&sealed.hash), vec![1u8; length]).unwrap();
+            }
+        }
+        (key, sealed)
+    }
+
+    /// Where the artifact store keeps a blob.
+    pub fn blob(&self, hash: &[u8]) -> PathBuf {
+        self.root.join("artifacts/blobs").join(hex(hash))
+    }
+
     pub fn words(&self) -> String {
         "CANARY-plaintext-words ".repeat(1000)
     }
@@ -293,21 +322,26 @@ impl World {
     pub async fn role(&self, observer: Observer) -> Role {
         let registry = Registry::new();
         let metrics = Metrics::register(&registry).unwrap();
-        let cluster = |id, work_dir: &str, scheduler: LocalScheduler| ClusterSettings {
+        let as_worker = |scheduler: LocalScheduler| RunAs::Worker(Arc::new(scheduler));
+        let run_as = match &self.pool {
+            Some(pool) => RunAs::Members(pool.clone()),
+            None => as_worker(self.scheduler()),
+        };
+        let cluster = |id, work_dir: &str, run_as: RunAs| ClusterSettings {
             id,
             work_dir: self.root.join(work_dir),
-            run_as: RunAs::Worker(Arc::new(scheduler)),
+            run_as,
             gpu_types: Default::default(),
             custom_scripts: false,
             partitions: false,
         };
         let settings = Settings {
             clusters: vec![
-                cluster(CLUSTER, "jobs", self.scheduler()),
+                cluster(CLUSTER, "jobs", run_as),
                 cluster(
                     OTHER_CLUSTER,
                     "other-jobs",
-                    self.scheduler_in("other-scheduler"),
+                    as_worker(self.scheduler_in("other-scheduler")),
                 ),
             ],
             intervals: Intervals {
@@ -323,10 +357,16 @@ impl World {
             customer_quota: self.customer_quota,
             job_path: "/usr/bin:/bin".into(),
         };
+        let database = self.database().await;
+        let identities = self.pool.iter().map(|settings| {
+            let (pool, homes) = (settings.pool.clone(), Arc::new(settings.clone()));
+            let identities = Identities::new(database.clone(), CLUSTER, pool, homes);
+            (CLUSTER, identities)
+        });
         let context = Context {
             chain: Arc::new(self.chain.clone()),
-            records: Records::load(self.database().await).await.unwrap(),
-            identities: Default::default(),
+            identities: identities.collect(),
+            records: Records::load(database.clone()).await.unwrap(),
             artifacts: Artifacts(self.artifacts()),
             library: Library::open(&self.root.join("library")).unwrap(),
             secret: secret(&self.root.join("worker.key")),
