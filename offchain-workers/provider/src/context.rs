@@ -369,8 +369,14 @@ impl Context {
                 }
             }
             Action::Admit => step.admit(&mut local).await,
-            Action::Stage => step.stage(&mut local).await,
-            Action::Submit => step.submit(&mut local).await,
+            Action::Stage => {
+                let done = step.stage(&mut local).await;
+                done.map_err(|error| step.obstructed(&local, error))
+            }
+            Action::Submit => {
+                let done = step.submit(&mut local).await;
+                done.map_err(|error| step.obstructed(&local, error))
+            }
             Action::MarkSubmitted => step.mark_submitted(&mut local).await,
             Action::Meter { last } => step.meter(&mut local, last).await,
             Action::Log => step.log(&mut local).await,

@@ -1,7 +1,7 @@
 //! The worker's records of jobs: in memory for reading, on disk before anything is done that depends on them.
 
 use crate::{
-    local::LocalJob,
+    local::{LocalJob, Submission},
     policy::{Outside, StepError},
 };
 use std::{
@@ -103,6 +103,19 @@ impl Records {
             .filter_map(|job| job.room.as_ref())
             .filter(|room| room.customer == *customer)
             .fold(0, |sum, room| sum.saturating_add(room.bytes))
+    }
+
+    /// Whether another job may be running as the same member of a pool.
+    pub(crate) fn shares_member(&self, job: &LocalJob) -> bool {
+        let runs = |other: &LocalJob| other.submission == Submission::Done && other.end.is_none();
+        let cache = self.cache();
+        let mut others = cache.values().map(|kept| &kept.job);
+        others.any(|other| {
+            other.agreement != job.agreement
+                && (other.cluster, &other.identity) == (job.cluster, &job.identity)
+                && other.identity.is_some()
+                && runs(other)
+        })
     }
 
     /// The record of a job.

@@ -15,7 +15,7 @@ pub fn state(state: &JobState) -> &'static str {
 }
 
 /// `completed`, `failed`, `out-of-memory`, `timed-out`, `cancelled`, `bad-input`, `node-failure`, `boot-failure`,
-/// `preempted`, `provider-failure`, `expired`.
+/// `preempted`, `provider-failure`, `expired`, `obstructed`.
 pub fn reason(reason: &EndReason) -> &'static str {
     match reason {
         EndReason::Completed => "completed",
@@ -29,11 +29,12 @@ pub fn reason(reason: &EndReason) -> &'static str {
         EndReason::Preempted => "preempted",
         EndReason::ProviderFailure => "provider-failure",
         EndReason::Expired => "expired",
+        EndReason::Obstructed => "obstructed",
     }
 }
 
 /// All states by name, in the order of a job's life.
-pub const STATES: [&str; 16] = [
+pub const STATES: [&str; 17] = [
     "assigned",
     "accepted",
     "staging",
@@ -50,6 +51,7 @@ pub const STATES: [&str; 16] = [
     "preempted",
     "provider-failure",
     "expired",
+    "obstructed",
 ];
 
 /// How an end is explained to the customer.
@@ -67,6 +69,9 @@ pub fn explained(reason: &EndReason) -> &'static str {
         EndReason::ProviderFailure => "the provider gave it up; nothing is charged",
         EndReason::Expired => {
             "no cluster took it or reported its end in time; what was not metered goes back"
+        }
+        EndReason::Obstructed => {
+            "processes of your other jobs stopped those that were to bring its files; nothing is charged"
         }
     }
 }

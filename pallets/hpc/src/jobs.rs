@@ -228,6 +228,9 @@ impl<T: Config> Pallet<T> {
         if matches!(end.reason, Completed | Failed | OutOfMemory | TimedOut) {
             ensure!(job.started_at.is_some(), Error::<T>::NotStarted);
         }
+        if end.reason == Obstructed {
+            ensure!(job.started_at.is_none(), Error::<T>::AlreadyStarted);
+        }
         let TaskCounts {
             done,
             failed,

@@ -590,8 +590,9 @@ pub mod pallet {
         /// ## Details
         /// The reason decides who answers for it: completed, failed, out of memory, timed out, cancelled and bad
         /// input are paid as metered; node failure, boot failure, preemption and the provider's own failure are not
-        /// paid. Before the first run only the latter, bad input and a requested cancellation are possible, nothing
-        /// is paid, and a failure of the provider costs a share of its bond.
+        /// paid. Before the first run only the latter, bad input, a requested cancellation and obstruction by the
+        /// customer's other jobs are possible, nothing is paid, and a failure of the provider costs a share of its
+        /// bond.
         ///
         /// ## Parameters
         /// - `job`: which job.
@@ -599,8 +600,8 @@ pub mod pallet {
         ///
         /// ## Errors
         /// `NotAWorker`, `UnknownJob`, `NotYourJob`, `AlreadyEnded`, `NotAccepted`, `DeadlinePassed`,
-        /// `NotReportable`, `CancelNotRequested`, `NotStarted`, `TaskCountMismatch`, `EndContradictsItself`, a result
-        /// that the customer cannot open.
+        /// `NotReportable`, `CancelNotRequested`, `NotStarted`, `AlreadyStarted`, `TaskCountMismatch`,
+        /// `EndContradictsItself`, a result that the customer cannot open.
         ///
         /// ## Events
         /// `JobEnded`.

@@ -417,6 +417,9 @@ pub enum EndReason {
     /// No candidate took it, or its end was not reported before `end_by`. Set by the chain alone.
     #[codec(index = 10)]
     Expired,
+    /// Processes of its customer's other jobs kept the provider from its files, so that it could not start in time.
+    #[codec(index = 11)]
+    Obstructed,
 }
 
 impl EndReason {
@@ -433,7 +436,8 @@ impl EndReason {
             | Self::OutOfMemory
             | Self::TimedOut
             | Self::Cancelled
-            | Self::BadInput => Fault::Payer,
+            | Self::BadInput
+            | Self::Obstructed => Fault::Payer,
             Self::NodeFailure | Self::BootFailure | Self::Preempted | Self::ProviderFailure => {
                 Fault::Provider
             }

@@ -22,7 +22,7 @@ use virtengine_primitives::{
     AgreementId, BlockNumber,
 };
 
-/// So many blocks before its deadline a job that has ended is not kept waiting for its files any more.
+/// So many blocks before its deadline a job is not kept waiting for its files any more.
 const CLOSING: BlockNumber = 30;
 
 /// What `result.json` in the archive says.
@@ -219,17 +219,40 @@ impl Step<'_> {
     /// The chain must know the end before the job's deadline, so close to it a job ends without the files that could not be
     /// read: inside is why. Its own processes may have seen to that.
     fn in_time<T>(&self, result: Result<T, StepError>) -> Result<Result<T, String>, StepError> {
-        let left = self.job.deadline.saturating_sub(self.snapshot.number());
         match result {
             Ok(value) => Ok(Ok(value)),
             Err(StepError::Unanswered {
                 outside: Outside::Member | Outside::Disk,
                 reason,
-            }) if left <= CLOSING => {
+            }) if self.is_closing() => {
                 tracing::warn!(job = self.id, reason, "the job ends without its files");
                 Ok(Err(reason))
             }
             Err(error) => Err(error),
+        }
+    }
+
+    fn is_closing(&self) -> bool {
+        self.job.deadline.saturating_sub(self.snapshot.number()) <= CLOSING
+    }
+
+    /// What to make of an error before the start. Whoever shares its member with the job can stop every process that brings
+    /// its files, and only its customer does: close to the deadline that is what has ended it.
+    pub(crate) fn obstructed(&self, local: &LocalJob, error: StepError) -> StepError {
+        match error {
+            StepError::Unanswered {
+                outside: Outside::Member,
+                reason,
+            } if self.is_closing() && self.context.records.shares_member(local) => {
+                StepError::Hopeless {
+                    reason: EndReason::Obstructed,
+                    explanation: format!(
+                        "its files could not be brought while another job of yours ran: {reason}; nothing is charged, \
+                         submit it again when that job has ended"
+                    ),
+                }
+            }
+            other => other,
         }
     }
 

@@ -12,9 +12,10 @@ use ve_slurm::{
     Attempt, ForgetError, Health, LocalScheduler, Lookup, QueryError, Scheduler, SchedulerJobId,
     Status, SubmitError, SubmitSpec,
 };
-use virtengine_primitives::hpc::EndReason;
+use virtengine_primitives::hpc::{EndReason, JobState};
 
 const HELD: u64 = 1;
+const NEXT: u64 = 10;
 
 /// Jobs of members on this machine, though they run as whoever runs the test: only their files belong to the member.
 struct Anybodys(LocalScheduler);
@@ -82,6 +83,24 @@ async fn job_should_end_without_its_files_in_time_and_hold_up_nobody_when_its_ag
     for id in others {
         assert!(world.result(id).await.contains_key("words-0.txt"), "{id}");
     }
+    // The customer's next job runs as the same member.
+    world.order(NEXT, &Order::default()).await;
+    world
+        .run_until(LIMIT, |state| state.jobs[&NEXT].state != JobState::Assigned)
+        .await;
+    world
+        .run_until(LIMIT, |state| {
+            world.chain.change(|state| {
+                let soon = state.block() + 25;
+                state.jobs.get_mut(&NEXT).unwrap().deadline = soon;
+            });
+            state.jobs[&NEXT].ended_at.is_some()
+        })
+        .await;
+    assert_eq!(world.end(NEXT).unwrap().reason, EndReason::Obstructed);
+    assert_eq!(world.cpu_seconds(NEXT), 0);
+    assert!(world.result(NEXT).await.contains_key("result.json"));
+
     // While there is time, somebody who does not answer is waited for, and the worker is well.
     assert!(world.chain.read().jobs[&HELD].ended_at.is_none());
     assert_eq!(world.health.check(Duration::from_secs(60)), Ok(()));

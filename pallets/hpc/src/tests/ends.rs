@@ -54,9 +54,11 @@ fn provider_should_lose_a_share_of_the_bond_when_it_fails_before_the_start() {
             assert_eq!(outcome(job), (Fault::Provider, 0, bond));
             assert_eq!(Balances::free_balance(ALICE), free + 1_000 + 50);
         }
-        let job = job_at(At::Staging, &[3]);
-        assert_ok!(Hpc::do_complete(3, job, end(BadInput)));
-        assert_eq!(outcome(job), (Fault::Payer, 0, BOND - 200));
+        for reason in [BadInput, Obstructed] {
+            let job = job_at(At::Staging, &[3]);
+            assert_ok!(Hpc::do_complete(3, job, end(reason)));
+            assert_eq!(outcome(job), (Fault::Payer, 0, BOND - 200));
+        }
     });
 }
 

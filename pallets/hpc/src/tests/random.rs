@@ -95,8 +95,8 @@ fn step() -> impl Strategy<Value = Step> {
         24 => (who(), prop::collection::vec(job(), 0..6)).prop_map(|(w, j)| Accept(w, j)),
         3 => (who(), job()).prop_map(|(w, j)| Decline(w, j)),
         30 => (who(), prop::collection::vec((job(), 0u8..5, offset()), 0..6)).prop_map(|(w, j)| Update(w, j)),
-        14 => (who(), job(), 0u8..11, any::<bool>()).prop_map(|(w, j, r, o)| Complete(w, j, r, o)),
-        4 => (who(), prop::collection::vec((job(), 0u8..11), 0..4)).prop_map(|(w, j)| CompleteMany(w, j)),
+        14 => (who(), job(), 0u8..12, any::<bool>()).prop_map(|(w, j, r, o)| Complete(w, j, r, o)),
+        4 => (who(), prop::collection::vec((job(), 0u8..12), 0..4)).prop_map(|(w, j)| CompleteMany(w, j)),
         1 => (who(), 1u32..4).prop_map(|(w, p)| Register(w, p)),
         3 => (who(), cluster(), 1u32..9, 1u32..4).prop_map(|(w, c, n, p)| UpdateCluster(w, c, n, p)),
         2 => (who(), cluster(), prop::bool::weighted(0.8)).prop_map(|(w, c, o)| SetState(w, c, o)),
@@ -126,6 +126,7 @@ fn reason(n: u8) -> EndReason {
         Preempted,
         ProviderFailure,
         Expired,
+        Obstructed,
     ][usize::from(n)]
 }
 
@@ -374,7 +375,7 @@ fn live(steps: Vec<Step>, seen: &mut BTreeMap<String, u32>) {
 }
 
 /// What must have come about for the test to mean anything.
-const EXPECTED: [&str; 31] = [
+const EXPECTED: [&str; 32] = [
     "Event::ClusterRegistered",
     "Event::ClusterUpdated",
     "Event::ClusterStateSet",
@@ -406,6 +407,7 @@ const EXPECTED: [&str; 31] = [
     "Preempted Provider",
     "ProviderFailure Provider",
     "Expired Silence",
+    "Obstructed Payer",
 ];
 
 #[test]

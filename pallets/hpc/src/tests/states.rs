@@ -33,7 +33,7 @@ fn act(what: Act, job: AgreementId) -> DispatchResult {
     }
 }
 
-const ACTS: [Act; 19] = [
+const ACTS: [Act; 20] = [
     Act::Accept,
     Act::Decline,
     Act::Staging,
@@ -50,6 +50,7 @@ const ACTS: [Act; 19] = [
     Act::End(EndReason::Preempted),
     Act::End(EndReason::ProviderFailure),
     Act::End(EndReason::Expired),
+    Act::End(EndReason::Obstructed),
     Act::Cancel,
     Act::Expire,
     Act::Prune,
@@ -104,6 +105,7 @@ fn expected(place: At, what: Act) -> Result<JobState, Error<Test>> {
         (End(Expired), _) => Err(Error::NotReportable),
         (End(Cancelled), _) if !cancelled => Err(Error::CancelNotRequested),
         (End(Completed | Failed | OutOfMemory | TimedOut), _) if !started => Err(Error::NotStarted),
+        (End(Obstructed), _) if started => Err(Error::AlreadyStarted),
         (End(reason), _) => Ok(S::Ended(reason)),
     }
 }

@@ -219,6 +219,7 @@ impl Source<'_> {
             NodeFailure,
             Preempted,
             ProviderFailure,
+            Obstructed,
         ]);
         let customer = job.as_ref().map(|j| j.customer.clone());
         let tasks = job.map_or(1, |j| j.request.resources.array_tasks);
