@@ -5,8 +5,8 @@
 //! the job has not.
 
 use super::{
-    wire::{answer, working},
-    Direct, JobFiles, Put, Wanted, AFRESH, PROGRAM,
+    wire::{answer, working, LayOut},
+    Direct, JobFiles, Put, Wanted, AFRESH,
 };
 use crate::beneath::{is_plain, Walk};
 use nix::sys::{signal, stat};
@@ -61,23 +61,26 @@ fn request(arguments: &[OsString], out: &mut dyn Write) -> io::Result<()> {
     };
     let files = Direct::new(root);
     match operation {
-        ["prepare", directories @ ..] => {
-            let prepared = plain(directories).and_then(|()| beating(|| files.prepare(directories)));
-            answer(out, prepared, nothing)
+        ["lay-out"] => {
+            let asked = LayOut::read(&mut io::stdin().lock().take(MOST_REQUEST));
+            let laid_out = asked.and_then(|asked| {
+                let directories: Vec<_> = asked.directories.iter().map(String::as_str).collect();
+                plain(&directories)?;
+                let paths: Vec<_> = asked.files.iter().map(|f| f.path.as_str()).collect();
+                plain(&paths)?;
+                beating(|| files.lay_out(&directories, &asked.files))
+            });
+            answer(out, laid_out, nothing)
         }
         ["length", path] => {
             let length = plain(&[path]).and_then(|()| beating(|| files.length(path)));
             answer(out, length, json)
         }
-        ["put", path, kind, length] => {
-            let put = plain(&[path]).and_then(|()| put(&files, path, *kind == PROGRAM, length));
-            answer(out, put, nothing)
-        }
-        ["put-long", path, mark, whence, length] => {
+        ["put", path, mark, whence, length] => {
             let begun = plain(&[path, mark]).and_then(|()| {
                 let length = number(length)?;
                 let afresh = *whence == AFRESH;
-                let (put, at) = beating(|| files.put_long(path, length, mark, afresh))?;
+                let (put, at) = beating(|| files.put(path, length, mark, afresh))?;
                 Ok((put, at, length))
             });
             match begun {
@@ -135,11 +138,6 @@ fn beating<T>(work: impl FnOnce() -> T) -> T {
 
 fn number(text: &str) -> io::Result<u64> {
     text.parse().map_err(io::Error::other)
-}
-
-fn put(files: &Direct, path: &str, executable: bool, length: &str) -> io::Result<()> {
-    let length = number(length)?;
-    take(files.put(path, length, executable)?, length)
 }
 
 /// Takes exactly the announced bytes and one more, which says that they are good.

@@ -3,11 +3,13 @@
 use super::{JobFiles, Put, Taker, Wanted, PARTIAL, STEP};
 use crate::beneath::{private_directory, rename_surely, writable, Beneath, Walk};
 use std::{
-    fs::File,
+    collections::BTreeSet,
+    fs::{File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
+use ve_templates::PlacedFile;
 
 /// The files below a directory, touched by this process.
 pub struct Direct {
@@ -24,11 +26,36 @@ impl Direct {
 }
 
 impl JobFiles for Direct {
-    fn prepare(&self, directories: &[&str]) -> io::Result<()> {
+    fn lay_out(&self, directories: &[&str], files: &[PlacedFile]) -> io::Result<()> {
         private_directory(&self.root)?;
-        directories
+        for directory in directories {
+            private_directory(&self.root.join(directory))?;
+        }
+        let partial = self.root.join(PARTIAL);
+        let mut changed = BTreeSet::new();
+        for placed in files {
+            match std::fs::remove_file(&partial) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(if placed.executable { 0o700 } else { 0o600 })
+                .open(&partial)?;
+            file.write_all(&placed.bytes)?;
+            file.sync_all()?;
+            let target = self.root.join(&placed.path);
+            if let Some(parent) = target.parent() {
+                if changed.insert(parent.to_owned()) {
+                    private_directory(parent)?;
+                }
+            }
+            std::fs::rename(&partial, &target)?;
+        }
+        changed
             .iter()
-            .try_for_each(|directory| private_directory(&self.root.join(directory)))
+            .try_for_each(|directory| File::open(directory)?.sync_all())
     }
 
     fn length(&self, path: &str) -> io::Result<Option<u64>> {
@@ -40,24 +67,7 @@ impl JobFiles for Direct {
         }
     }
 
-    fn put(&self, path: &str, length: u64, executable: bool) -> io::Result<Box<dyn Put>> {
-        let partial = self.root.join(PARTIAL);
-        match std::fs::remove_file(&partial) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        Ok(Box::new(DirectPut {
-            file: File::create_new(&partial)?,
-            partial,
-            target: self.root.join(path),
-            at: 0,
-            length,
-            step: u64::MAX,
-            executable,
-        }))
-    }
-
-    fn put_long(
+    fn put(
         &self,
         path: &str,
         length: u64,
@@ -79,8 +89,6 @@ impl JobFiles for Direct {
             target: self.root.join(path),
             at,
             length,
-            step: STEP,
-            executable: false,
         };
         Ok((Box::new(put), at))
     }
@@ -119,20 +127,17 @@ struct DirectPut {
     /// Bytes written.
     at: u64,
     length: u64,
-    /// Nothing is written beyond a multiple of it before all up to there is on disk.
-    step: u64,
-    executable: bool,
 }
 
 impl Write for DirectPut {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let left = self.length.saturating_sub(self.at);
-        let in_step = self.step - self.at % self.step;
+        let in_step = STEP - self.at % STEP;
         let most = usize::try_from(left.min(in_step)).unwrap_or(usize::MAX);
         let Some(bytes) = bytes.get(..bytes.len().min(most)).filter(|b| !b.is_empty()) else {
             return Ok(0);
         };
-        if self.at > 0 && in_step == self.step {
+        if self.at > 0 && in_step == STEP {
             self.file.sync_data()?;
         }
         let written = self.file.write(bytes)?;
@@ -151,9 +156,6 @@ impl Put for DirectPut {
             let why = format!("{} bytes are missing", self.length - self.at);
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, why));
         }
-        let mode = if self.executable { 0o700 } else { 0o600 };
-        self.file
-            .set_permissions(std::fs::Permissions::from_mode(mode))?;
         self.file.sync_all()?;
         rename_surely(&self.partial, &self.target)
     }

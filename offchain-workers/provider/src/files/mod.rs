@@ -16,6 +16,7 @@ pub use remote::{Agent, AsMember, SILENCE};
 
 use crate::beneath::Walk;
 use std::io::{self, Read, Write};
+use ve_templates::PlacedFile;
 
 /// A part of a file.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -33,20 +34,20 @@ pub type Taker<'a> = dyn FnMut(usize, io::Result<&mut dyn Read>) -> io::Result<(
 
 /// The files below one job's directory. All calls block; none follows a link.
 pub trait JobFiles: Send + Sync {
-    /// Makes the job's directory and those below it, each for its owner alone; existing ones are kept.
-    fn prepare(&self, directories: &[&str]) -> io::Result<()>;
+    /// Makes the job's directory, those below it, and files with the directories that they lie in, all for their owner
+    /// alone and on disk when this returns. Directories that are there are kept, files are replaced, each whole.
+    fn lay_out(&self, directories: &[&str], files: &[PlacedFile]) -> io::Result<()>;
 
     /// Length of a regular file; `None` if there is none of that name.
     fn length(&self, path: &str) -> io::Result<Option<u64>>;
 
     /// Begins to write a file of exactly `length` bytes, whose directory exists. It appears under its name when it is
     /// whole and committed, and not at all before. One file is written at a time.
-    fn put(&self, path: &str, length: u64, executable: bool) -> io::Result<Box<dyn Put>>;
-
-    /// As [`Self::put`], for a long file of data that is known by `mark` within the job: what an earlier call for the same
-    /// mark wrote and did not commit is kept, as far as it is surely on disk. Says how many bytes that is, a multiple of
-    /// [`STEP`] below `length`: writing goes on behind them. With `afresh` nothing is kept.
-    fn put_long(
+    ///
+    /// It is known by `mark` within the job: what an earlier call for the same mark wrote and did not commit is kept, as
+    /// far as it is surely on disk. Says how many bytes that is, a multiple of [`STEP`] below `length`: writing goes on
+    /// behind them. With `afresh` nothing is kept.
+    fn put(
         &self,
         path: &str,
         length: u64,
@@ -74,26 +75,14 @@ pub trait Put: Write + Send {
     fn commit(self: Box<Self>) -> io::Result<()>;
 }
 
-/// What [`JobFiles::put`] calls a file that is executable, towards an agent; others are `data`.
-const PROGRAM: &str = "program";
-/// What [`JobFiles::put_long`] calls it, towards an agent, when nothing is to be kept; otherwise `resume`.
+/// What [`JobFiles::put`] calls it, towards an agent, when nothing is to be kept; otherwise `resume`.
 const AFRESH: &str = "afresh";
-/// Where a file lies until it is whole, below the job's directory; a long one with `-` and its mark behind it.
+/// Where a file lies until it is whole, below the job's directory; one that may be gone on with has `-` and its mark behind
+/// it.
 const PARTIAL: &str = "partial";
-/// Of a long file nothing is written beyond a multiple of so many bytes before all up to there is on disk.
+/// Of a file that may be gone on with nothing is written beyond a multiple of so many bytes before all up to there is on
+/// disk.
 pub const STEP: u64 = 16 << 20;
-
-/// Writes a small file.
-pub fn put_whole(
-    files: &dyn JobFiles,
-    path: &str,
-    bytes: &[u8],
-    executable: bool,
-) -> io::Result<()> {
-    let mut put = files.put(path, bytes.len() as u64, executable)?;
-    put.write_all(bytes)?;
-    put.commit()
-}
 
 #[cfg(test)]
 #[path = "tests.rs"]

@@ -3,8 +3,8 @@
 use super::{
     exchange::{conclude, end, ends_within, Pipe},
     members::Members,
-    wire::listen,
-    JobFiles, Put, Taker, Wanted, AFRESH, PROGRAM, STEP,
+    wire::{listen, LayOut},
+    JobFiles, Put, Taker, Wanted, AFRESH, STEP,
 };
 use crate::beneath::{is_plain, Walk};
 use std::{
@@ -17,6 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 use ve_slurm::identity::Identity;
+use ve_templates::PlacedFile;
 
 /// Longest time for which an agent may do nothing: it says every few seconds that it is at work. A job of the same user can
 /// stop it, and must not hold up a step of the worker for ever.
@@ -257,6 +258,17 @@ impl Asked {
         }
     }
 
+    /// Says all that there is to say of a request.
+    fn say(&mut self, request: &[u8]) -> io::Result<()> {
+        if let Some(mut stdin) = self.stdin.take() {
+            if let Err(error) = stdin.write_all(request) {
+                drop(stdin);
+                return Err(self.unanswered(error));
+            }
+        }
+        Ok(())
+    }
+
     fn done(mut self) -> io::Result<()> {
         self.stdin = None;
         self.answer(|_| Ok(()))
@@ -297,21 +309,17 @@ impl AsMember {
 }
 
 impl JobFiles for AsMember {
-    fn prepare(&self, directories: &[&str]) -> io::Result<()> {
-        self.ask(&[&["prepare"], directories].concat())?.done()
+    fn lay_out(&self, directories: &[&str], files: &[PlacedFile]) -> io::Result<()> {
+        let mut asked = self.ask(&["lay-out"])?;
+        asked.say(&LayOut::bytes(directories, files))?;
+        asked.done()
     }
 
     fn length(&self, path: &str) -> io::Result<Option<u64>> {
         self.ask(&["length", path])?.json()
     }
 
-    fn put(&self, path: &str, length: u64, executable: bool) -> io::Result<Box<dyn Put>> {
-        let kind = if executable { PROGRAM } else { "data" };
-        let asked = self.ask(&["put", path, kind, &length.to_string()])?;
-        Ok(Box::new(MemberPut { asked }))
-    }
-
-    fn put_long(
+    fn put(
         &self,
         path: &str,
         length: u64,
@@ -319,7 +327,7 @@ impl JobFiles for AsMember {
         afresh: bool,
     ) -> io::Result<(Box<dyn Put>, u64)> {
         let whence = if afresh { AFRESH } else { "resume" };
-        let mut asked = self.ask(&["put-long", path, mark, whence, &length.to_string()])?;
+        let mut asked = self.ask(&["put", path, mark, whence, &length.to_string()])?;
         let at: u64 = asked.answer(json)?;
         if !at.is_multiple_of(STEP) || at > length.saturating_sub(1) || (afresh && at > 0) {
             return Err(io::Error::other(format!(
@@ -335,13 +343,7 @@ impl JobFiles for AsMember {
             return Ok(());
         }
         let mut asked = self.ask(&["read"])?;
-        let request = serde_json::to_vec(wanted).map_err(io::Error::other)?;
-        if let Some(mut stdin) = asked.stdin.take() {
-            if let Err(error) = stdin.write_all(&request) {
-                drop(stdin);
-                return Err(asked.unanswered(error));
-            }
-        }
+        asked.say(&serde_json::to_vec(wanted).map_err(io::Error::other)?)?;
         let mut from = io::BufReader::new(&mut asked.stdout);
         for (n, part) in wanted.iter().enumerate() {
             let taken = match listen(&mut from) {

@@ -25,22 +25,73 @@ fn text(files: &dyn JobFiles, path: &str, offset: u64, most: u64) -> Vec<u8> {
 fn file_should_appear_only_when_it_is_whole_and_committed() {
     let directory = tempfile::tempdir().unwrap();
     let files = Direct::new(&directory.path().join("job"));
-    files.prepare(&["work/in"]).unwrap();
-    let mut put = files.put("work/in/a", 3, false).unwrap();
+    files.lay_out(&["work/in"], &[]).unwrap();
+    let begin = || files.put("work/in/a", 3, "mark", true).unwrap().0;
+    let mut put = begin();
     put.write_all(b"ab").unwrap();
     assert!(put.commit().is_err(), "a byte is missing");
-    let mut put = files.put("work/in/a", 3, false).unwrap();
-    assert!(put.write_all(b"abcd").is_err(), "a byte too many");
-    let mut put = files.put("work/in/a", 3, false).unwrap();
-    put.write_all(b"abc").unwrap();
-    drop(put);
+    assert!(begin().write_all(b"abcd").is_err(), "a byte too many");
+    begin().write_all(b"abc").unwrap();
     assert_eq!(files.length("work/in/a").unwrap(), None);
-    put_whole(&files, "work/in/a", b"abc", false).unwrap();
+    let mut put = begin();
+    put.write_all(b"abc").unwrap();
+    put.commit().unwrap();
     assert_eq!(files.length("work/in/a").unwrap(), Some(3));
     assert_eq!(text(&files, "work/in/a", 1, 9), b"bc");
     files.remove().unwrap();
     files.remove().unwrap();
     assert_eq!(files.length("work/in/a").unwrap(), None);
+}
+
+fn placed(path: &str, bytes: &[u8], executable: bool) -> PlacedFile {
+    PlacedFile {
+        path: path.into(),
+        bytes: bytes.into(),
+        executable,
+    }
+}
+
+#[test]
+fn directory_should_be_laid_out_over_what_is_there() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("job");
+    let files = Direct::new(&root);
+    let script = placed("work/ve/run", b"first", true);
+    let data = placed("work/data", b"data", false);
+    files.lay_out(&["logs"], &[script, data.clone()]).unwrap();
+    // What an interrupted call leaves behind, and what a job may make of the place where files lie until they are whole.
+    let outside = directory.path().join("outside");
+    std::fs::write(&outside, "mine").unwrap();
+    std::os::unix::fs::symlink(&outside, root.join(PARTIAL)).unwrap();
+    let script = placed("work/ve/run", b"again", true);
+    files.lay_out(&["logs", "work/in"], &[script]).unwrap();
+    let mode = |path: &str| std::fs::metadata(root.join(path)).unwrap().permissions();
+    for (path, expected) in [
+        ("work/ve/run", 0o700),
+        ("work/data", 0o600),
+        ("work/ve", 0o700),
+        ("work/in", 0o700),
+        ("logs", 0o700),
+    ] {
+        assert_eq!(mode(path).mode() & 0o777, expected, "{path}");
+    }
+    assert_eq!(text(&files, "work/ve/run", 0, 9), b"again");
+    assert_eq!(text(&files, "work/data", 0, 9), data.bytes);
+    assert_eq!(std::fs::read(&outside).unwrap(), b"mine");
+    assert!(!root.join(PARTIAL).exists());
+}
+
+#[test]
+fn request_should_not_be_taken_for_whole_when_it_is_cut() {
+    let files = [placed("a", b"some bytes", true), placed("b", b"", false)];
+    let request = wire::LayOut::bytes(&["work"], &files);
+    let whole = wire::LayOut::read(&mut &request[..]).unwrap();
+    assert_eq!(whole.directories, ["work"]);
+    assert_eq!(whole.files, files);
+    for cut in 0..request.len() {
+        assert!(wire::LayOut::read(&mut &request[..cut]).is_err(), "{cut}");
+    }
 }
 
 #[test]
@@ -86,11 +137,11 @@ fn answer_should_not_be_taken_for_whole_when_it_is_cut() {
 fn long_file_should_be_gone_on_with_behind_what_is_surely_on_disk() {
     let directory = tempfile::tempdir().unwrap();
     let files = Direct::new(&directory.path().join("job"));
-    files.prepare(&["work"]).unwrap();
+    files.lay_out(&["work"], &[]).unwrap();
     let step = STEP as usize;
     let content: Vec<u8> = (0..2 * step + 5).map(|n| (n / 7) as u8).collect();
     let length = content.len() as u64;
-    let begin = |mark, afresh| files.put_long("work/a", length, mark, afresh).unwrap();
+    let begin = |mark, afresh| files.put("work/a", length, mark, afresh).unwrap();
     // How far an earlier try came, and from where the next goes on.
     for (came, goes_on) in [
         (0, 0),
@@ -122,7 +173,7 @@ fn long_file_should_be_gone_on_with_behind_what_is_surely_on_disk() {
     std::os::unix::fs::symlink(&outside, directory.path().join("job/partial-link")).unwrap();
     std::fs::hard_link(&outside, directory.path().join("job/partial-name")).unwrap();
     for mark in ["link", "name"] {
-        assert!(files.put_long("work/a", 3, mark, true).is_err(), "{mark}");
+        assert!(files.put("work/a", 3, mark, true).is_err(), "{mark}");
     }
     assert_eq!(std::fs::read(&outside).unwrap(), b"mine");
 }
@@ -194,15 +245,15 @@ fn every_request_should_end_when_its_agent_is_stopped() {
         put.commit()
     };
     let requests: [(&str, Request<'_>); 7] = [
-        ("", &|files| files.prepare(&["work"])),
+        ("", &|files| files.lay_out(&["work"], &[])),
+        ("", &|files| files.lay_out(&[], &[placed("a", &long, true)])),
         ("", &|files| files.length("a").map(drop)),
         ("", &|files| files.walk("work").map(drop)),
         ("", &|files| files.remove()),
-        ("", &|files| write(files.put("a", 1 << 20, false)?)),
         // It says that it has nothing, takes a little, and stops.
         (
             r"printf '\0\0\0\0\1\0\0\0000\0\0\0\0'; head -c 100 >/dev/null;",
-            &|files| write(files.put_long("a", 1 << 20, "mark", false)?.0),
+            &|files| write(files.put("a", 1 << 20, "mark", false)?.0),
         ),
         // It begins to answer, and stops.
         (r"printf '\0\0\0\0\4\0\0\0ab';", &|files| {
@@ -261,7 +312,7 @@ fn agent_should_be_believed_no_further_than_a_step() {
     // It says that it has 5 bytes.
     let script = r"printf '\0\0\0\0\1\0\0\0005\0\0\0\0'; cat >/dev/null";
     let files = AsMember::new(played_by(script), member(), "/srv/job".into());
-    let error = files.put_long("a", 9, "mark", false).err().unwrap();
+    let error = files.put("a", 9, "mark", false).err().unwrap();
     assert!(
         error.to_string().contains("vejob1 says that it has 5"),
         "{error}"

@@ -7,7 +7,7 @@
 
 use crate::{
     context::{now_ms, Place, Step},
-    files::{JobFiles, Put},
+    files::Put,
     library::Input,
     local::LocalJob,
     policy::{Outside, StepError},
@@ -24,7 +24,12 @@ impl Step<'_> {
         let prepared = self.prepared().await?;
         let customer = &self.job.customer;
         let place = context.place(self.cluster, local, customer).await?;
-        place.with_files(make_directories).await?;
+        if !prepared.inputs.is_empty() {
+            let inputs = format!("{}/{INPUT_DIR}", Place::WORK);
+            place
+                .with_files(move |files| files.lay_out(&[&inputs], &[]))
+                .await?;
+        }
         for (index, input) in prepared.inputs.iter().enumerate() {
             let target = format!("{}/{}", Place::WORK, input.file);
             let seen = target.clone();
@@ -95,7 +100,7 @@ impl Step<'_> {
         let (target, length) = (target.to_owned(), input.plain_length);
         let mark = hex::encode(&input.hash.0[..8]);
         let (file, from) = place
-            .with_files(move |files| files.put_long(&target, length, &mark, afresh))
+            .with_files(move |files| files.put(&target, length, &mark, afresh))
             .await?;
         let customer: &[u8; 32] = self.job.customer.as_ref();
         let number = u64::try_from(index).unwrap_or(u64::MAX);
@@ -174,12 +179,6 @@ impl Step<'_> {
             },
         )
     }
-}
-
-/// The directories of a job.
-pub(super) fn make_directories(files: &dyn JobFiles) -> std::io::Result<()> {
-    let inputs = format!("{}/{INPUT_DIR}", Place::WORK);
-    files.prepare(&[Place::WORK, &inputs, Place::LOGS])
 }
 
 const MISSING: &str = "it was never uploaded; upload it before you submit";

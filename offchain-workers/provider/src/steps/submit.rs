@@ -1,25 +1,21 @@
 //! The hand-over to the scheduler: exactly once.
 
-use super::stage::make_directories;
 use crate::{
     beneath::{private_directory, write_whole},
     context::{now_ms, Place, Step},
-    files::{put_whole, JobFiles},
+    files::JobFiles,
     local::{LocalJob, Submission},
     metering::affordable_seconds,
     policy::{Outside, StepError},
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    io,
-};
+use std::{collections::BTreeMap, io};
 use ve_slurm::{SubmitError, SubmitSpec, Warning, WarningSignal};
 use ve_templates::{
     Outputs, RenderedJob, Signal, CHECKPOINT_DIR, CONTROL_DIR, INPUT_DIR, OUTPUT_DIR,
 };
 
 impl Step<'_> {
-    /// Renders the script, records the intent, looks once more, submits.
+    /// Renders the script, records the intent, submits.
     pub(crate) async fn submit(&self, local: &mut LocalJob) -> Result<(), StepError> {
         let context = self.context;
         let spec = self.specification(local).await?;
@@ -31,22 +27,19 @@ impl Step<'_> {
         local.submission = Submission::Intended;
         context.records.put(local).await?;
         self.context.passed("submit-intended");
-        // Whoever looked before may have looked before a submission that was on its way.
-        let id = match context.find(self.cluster, local).await? {
-            Some(id) => id,
-            None => match scheduler.submit(&spec).await {
-                Ok(id) => id,
-                Err(SubmitError::Refused(why)) => {
-                    // Nothing exists, so nothing has to be looked for.
-                    local.submission = Submission::None;
-                    return Err(StepError::ours(format!(
-                        "the cluster refused the job: {why}"
-                    )));
-                }
-                Err(error @ (SubmitError::Unavailable(_) | SubmitError::Unknown(_))) => {
-                    return Err(StepError::unanswered(Outside::Scheduler)(error));
-                }
-            },
+        // Whoever looked before may have looked before a submission that was on its way: the scheduler itself looks again.
+        let id = match scheduler.submit(&spec).await {
+            Ok(id) => id,
+            Err(SubmitError::Refused(why)) => {
+                // Nothing exists, so nothing has to be looked for.
+                local.submission = Submission::None;
+                return Err(StepError::ours(format!(
+                    "the cluster refused the job: {why}"
+                )));
+            }
+            Err(error @ (SubmitError::Unavailable(_) | SubmitError::Unknown(_))) => {
+                return Err(StepError::unanswered(Outside::Scheduler)(error));
+            }
         };
         self.context.passed("submitted");
         tracing::info!(job = self.id, scheduler_job = %id, "handed to the scheduler");
@@ -87,7 +80,6 @@ impl Step<'_> {
         let prepared = self.prepared().await?;
         let customer = &self.job.customer;
         let place = context.place(self.cluster, local, customer).await?;
-        place.with_files(make_directories).await?;
         let rendered = prepared.rendered;
         let warning = rendered.warning.map(warning);
         let (requeue, max_file_bytes) = (rendered.requeue, rendered.max_file_bytes);
@@ -96,10 +88,10 @@ impl Step<'_> {
         let ours = place.clone();
         place
             .with_files(move |files| {
-                put_rendered(files, &rendered)?;
                 private_directory(&ours.own)?;
                 write_whole(&ours.script(), rendered.script.as_bytes(), 0o700)?;
-                write_whole(&ours.outputs(), &outputs, 0o600)
+                write_whole(&ours.outputs(), &outputs, 0o600)?;
+                lay_out(files, rendered)
             })
             .await?;
         let partition = match self.cluster.partitions {
@@ -210,22 +202,15 @@ impl Step<'_> {
     }
 }
 
-/// Puts what was rendered into the job's directory; over what is there, so it can be repeated.
-fn put_rendered(files: &dyn JobFiles, rendered: &RenderedJob) -> io::Result<()> {
+/// Makes the job's directories and what was rendered in them; over what is there, so it can be repeated.
+fn lay_out(files: &dyn JobFiles, mut rendered: RenderedJob) -> io::Result<()> {
     let in_work = |path: &str| format!("{}/{path}", Place::WORK);
-    let fixed = [INPUT_DIR, OUTPUT_DIR, CHECKPOINT_DIR, CONTROL_DIR];
-    let mut folders: BTreeSet<String> = fixed.iter().map(|path| in_work(path)).collect();
-    let parents = rendered
-        .files
-        .iter()
-        .filter_map(|f| f.path.rsplit_once('/'));
-    folders.extend(parents.map(|(folder, _)| in_work(folder)));
-    let folders: Vec<&str> = folders.iter().map(String::as_str).collect();
-    files.prepare(&folders)?;
-    rendered
-        .files
-        .iter()
-        .try_for_each(|f| put_whole(files, &in_work(&f.path), &f.bytes, f.executable))
+    let fixed = [INPUT_DIR, OUTPUT_DIR, CHECKPOINT_DIR, CONTROL_DIR].map(in_work);
+    let folders = fixed.iter().map(String::as_str).chain([Place::LOGS]);
+    for file in &mut rendered.files {
+        file.path = in_work(&file.path);
+    }
+    files.lay_out(&folders.collect::<Vec<_>>(), &rendered.files)
 }
 
 fn warning(warning: ve_templates::Warning) -> Warning {

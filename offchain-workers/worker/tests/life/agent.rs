@@ -23,12 +23,13 @@ use ve_slurm::{
     identity::{Identity, PerMember, Pool},
     Scheduler,
 };
+use ve_templates::PlacedFile;
 
 /// Where a worker that is not root finds all it needs.
 const DIRECTORY: &str = "VE_TEST_AGENT";
 /// What the worker's program is called here.
 const PROGRAM: &str = "ve-agent-test";
-const SILENCE: Duration = Duration::from_millis(800);
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// A worker's user, and the member of a pool of one, that it may act as. Removed when dropped.
 pub struct Users {
@@ -190,7 +191,7 @@ impl Bed {
                 qos: None,
             },
             home: home(directory, member),
-            agent: Agent::new(directory.join(PROGRAM), reach).with_silence(SILENCE),
+            agent: Agent::new(directory.join(PROGRAM), reach),
         }
     }
 
@@ -202,6 +203,15 @@ impl Bed {
             &variable("MEMBER"),
             Vec::new(),
         )
+    }
+
+    /// The same, for agents of whom silence is expected.
+    fn impatient(&self) -> Self {
+        Self {
+            member: self.member.clone(),
+            home: self.home.clone(),
+            agent: self.agent.clone().with_silence(SILENCE),
+        }
     }
 
     fn files(&self) -> AsMember {
@@ -237,17 +247,19 @@ impl Bed {
     fn exercise(&self) {
         let files = self.files();
         assert!(self.agent.is_empty(&self.member, &self.home).unwrap());
-        files.prepare(&["work/in", "logs"]).unwrap();
+        let script = PlacedFile {
+            path: "work/script".into(),
+            bytes: b"hello".to_vec(),
+            executable: true,
+        };
+        files.lay_out(&["work/in", "logs"], &[script]).unwrap();
         assert!(!self.agent.is_empty(&self.member, &self.home).unwrap());
-        let mut put = files.put("work/script", 5, true).unwrap();
-        put.write_all(b"hello").unwrap();
-        put.commit().unwrap();
         assert_eq!(files.length("work/script").unwrap(), Some(5));
         assert_eq!(files.length("work/nothing").unwrap(), None);
 
         // A long file, cut off in the middle; then it is gone on with.
         let length = 3 * STEP + 11;
-        let (mut put, from) = files.put_long("work/in/a", length, "a", false).unwrap();
+        let (mut put, from) = files.put("work/in/a", length, "a", false).unwrap();
         assert_eq!(from, 0);
         io::copy(&mut Noise::default().take(2 * STEP + 99), &mut put).unwrap();
         drop(put);
@@ -273,7 +285,7 @@ impl Bed {
 
     /// Writes the rest of a long file of noise, and reads it again.
     fn finish(&self, files: &AsMember, length: u64, expected: u64) {
-        let (mut put, from) = files.put_long("work/in/a", length, "a", false).unwrap();
+        let (mut put, from) = files.put("work/in/a", length, "a", false).unwrap();
         assert_eq!(from, expected);
         let mut noise = Noise::default();
         io::copy(&mut (&mut noise).take(from), &mut io::sink()).unwrap();
@@ -322,11 +334,12 @@ fn worker_exercises_an_agent() {
 #[test]
 #[ignore = "run by agent_should_do_all_that_is_asked_and_no_more_than_wait_when_jobs_stop_it as the worker's user"]
 fn worker_meets_an_agent_that_is_stopped() {
-    let bed = Bed::of_worker();
+    let patient = Bed::of_worker();
+    let bed = patient.impatient();
     let files = bed.files();
-    files.prepare(&["work/in"]).unwrap();
+    patient.files().lay_out(&["work/in"], &[]).unwrap();
     let length = 3 * STEP;
-    let (mut put, _) = files.put_long("work/in/a", length, "a", false).unwrap();
+    let (mut put, _) = files.put("work/in/a", length, "a", false).unwrap();
     let mut noise = Noise::default();
     io::copy(&mut (&mut noise).take(STEP + (1 << 20)), &mut put).unwrap();
     let stop = ["pkill", "-STOP", "-x", PROGRAM];
@@ -348,16 +361,17 @@ fn worker_meets_an_agent_that_is_stopped() {
         }
     };
     soon("it is asked again", asked_again);
-    bed.finish(&files, length, STEP);
-    bed.agent.clear(&bed.member, &bed.home).unwrap();
+    patient.finish(&patient.files(), length, STEP);
+    patient.agent.clear(&bed.member, &bed.home).unwrap();
 }
 
 #[test]
 #[ignore = "run by agent_should_do_all_that_is_asked_and_no_more_than_wait_when_jobs_stop_it as the worker's user"]
 fn worker_meets_a_job_that_stops_every_agent() {
-    let bed = Bed::of_worker();
+    let patient = Bed::of_worker();
+    patient.files().lay_out(&["work"], &[]).unwrap();
+    let bed = patient.impatient();
     let files = bed.files();
-    files.prepare(&["work"]).unwrap();
     let hunt = format!("while :; do pkill -STOP -x {PROGRAM}; done");
     let mut hunter = bed
         .as_member(&["sh", "-c", &hunt])
@@ -370,11 +384,13 @@ fn worker_meets_a_job_that_stops_every_agent() {
     while silent < 3 || refused < 3 {
         assert!(Instant::now() < until, "{silent} and {refused}");
         let asked = Instant::now();
-        let put = files.put("work/a", 1 << 20, false).and_then(|mut put| {
-            soon("it is found", || bed.agents().contains('T'));
-            put.write_all(&vec![0; 1 << 20])?;
-            put.commit()
-        });
+        let put = files
+            .put("work/a", 1 << 20, "a", true)
+            .and_then(|(mut put, _)| {
+                soon("it is found", || bed.agents().contains('T'));
+                put.write_all(&vec![0; 1 << 20])?;
+                put.commit()
+            });
         match put {
             Err(error) if error.to_string().contains("is asked again in") => {
                 assert!(asked.elapsed() < SILENCE, "{:?}", asked.elapsed());
@@ -440,9 +456,9 @@ fn agent_should_serve_over_ssh_where_the_hosts_key_is_the_pinned_one() {
     let bed = bed("known");
     bed.exercise();
     // Stopped on the other side: nothing of it is waited for here either.
-    let files = bed.files();
-    files.prepare(&["work"]).unwrap();
-    let (mut put, _) = files.put_long("work/a", STEP, "a", false).unwrap();
+    bed.files().lay_out(&["work"], &[]).unwrap();
+    let silent = bed.impatient().files();
+    let (mut put, _) = silent.put("work/a", STEP, "a", false).unwrap();
     let stop = ["pkill", "-STOP", "-x", PROGRAM];
     assert!(bed.as_member(&stop).status().unwrap().success());
     // More than SSH itself keeps on its way.
