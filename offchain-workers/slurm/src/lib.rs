@@ -8,6 +8,7 @@ pub mod check;
 pub mod cli;
 pub mod conformance;
 mod durable;
+mod gather;
 pub mod identity;
 pub mod local;
 pub mod outcome;

@@ -24,11 +24,12 @@ use async_trait::async_trait;
 
 use crate::{
     check::is_handle,
+    gather::{Gather, INTERRUPTED},
     scheduler::{ForgetError, QueryError, Scheduler, SubmitError},
     slurm::{
         judge::{self, Answers},
         words::{phase, Phase},
-        Diagnosis, Identity, Record, Request, Row, SlurmJobId, TaskSet,
+        Diagnosis, Identity, Record, Request, Row, SlurmJobId, TaskSet, DRAINED_FOR,
     },
     types::{Attempt, Health, Lookup, SchedulerJobId, Status, SubmitSpec},
 };
@@ -40,9 +41,6 @@ use runner::{Runner, Said, Trouble};
 const IDS_AT_ONCE: usize = 2_000;
 /// How long `attempts` waits for accounting to show what slurmctld knows.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// For how long it counts that slurmctld had nothing to tell slurmdbd: less than half of the shortest `MinJobAge` that this
-/// works with, 30 s.
-const DRAINED_FOR: Duration = Duration::from_secs(10);
 /// What makes times unix seconds, and lists of array tasks whole.
 const PLAIN: [(&str, &str); 3] = [
     ("TZ", "UTC"),
@@ -72,6 +70,8 @@ pub struct SlurmCli {
     empty_at: Arc<Mutex<Option<Instant>>>,
     /// Of jobs that are not forgotten: start of an attempt, and how many there were before it.
     restarts: Arc<Mutex<HashMap<u32, (u64, u32)>>>,
+    /// Handles that are to be looked for.
+    looked_for: Arc<Gather<String, Lookup>>,
 }
 
 impl SlurmCli {
@@ -87,6 +87,7 @@ impl SlurmCli {
             identity: config.identity,
             empty_at: Arc::default(),
             restarts: Arc::default(),
+            looked_for: Arc::default(),
         })
     }
 
@@ -171,31 +172,40 @@ impl SlurmCli {
     }
 
     async fn search(&self, handle: &str) -> Lookup {
+        let ask = |handles: Vec<String>| self.search_all(handles);
+        let found = self.looked_for.put(handle.to_owned(), ask).await;
+        found.unwrap_or_else(|| Lookup::Unknown(INTERRUPTED.to_owned()))
+    }
+
+    /// One answer for each handle.
+    async fn search_all(&self, handles: Vec<String>) -> Vec<Lookup> {
+        let name = format!("--name={}", handles.join(","));
         let answer = async {
-            let records = self.records(format!("--name={handle}")).await?;
+            let records = self.records(name.clone()).await?;
             let drained = self.drained().await?;
             // Without a beginning `sacct` looks at today only.
-            let filter = [
-                format!("--name={handle}"),
-                "--starttime=1970-01-02".to_owned(),
-            ];
+            let filter = [name.clone(), "--starttime=1970-01-02".to_owned()];
             let rows = self.rows(&filter).await?;
             Ok::<_, String>((records, drained, rows))
         };
-        let (records, drained, rows) = match answer.await {
-            Ok(answers) => answers,
-            Err(reason) => return Lookup::Unknown(reason),
+        let answer = answer.await;
+        let of = |handle: &String| {
+            let (records, drained, rows) = match &answer {
+                Ok(answers) => answers,
+                Err(reason) => return Lookup::Unknown(reason.clone()),
+            };
+            let found = judge::found(handle, records, rows);
+            if !found.is_empty() {
+                return Lookup::Found(found.iter().map(Into::into).collect());
+            }
+            match drained {
+                true => Lookup::Absent,
+                false => Lookup::Unknown(
+                    "slurmctld has not told slurmdbd everything yet; look at slurmdbd".to_owned(),
+                ),
+            }
         };
-        let found = judge::found(handle, &records, &rows);
-        if !found.is_empty() {
-            return Lookup::Found(found.iter().map(Into::into).collect());
-        }
-        match drained {
-            true => Lookup::Absent,
-            false => Lookup::Unknown(
-                "slurmctld has not told slurmdbd everything yet; look at slurmdbd".to_owned(),
-            ),
-        }
+        handles.iter().map(of).collect()
     }
 
     async fn sbatch(&self, request: &Request) -> Result<SlurmJobId, SubmitError> {

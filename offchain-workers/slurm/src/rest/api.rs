@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -16,7 +16,7 @@ use super::{
     token::{Token, Tokens},
     version::{negotiate, Version},
 };
-use crate::slurm::{Diagnosis, Request};
+use crate::slurm::{Diagnosis, Request, DRAINED_FOR};
 
 /// How long to wait for slurmctld to hand what it knows to slurmdbd, and how often to look.
 const DRAINING: Duration = Duration::from_secs(3);
@@ -59,6 +59,8 @@ pub(crate) struct Api {
     user: Arc<str>,
     cluster: String,
     version: Mutex<Option<Version>>,
+    /// When slurmctld last had nothing to tell slurmdbd.
+    complete_at: Mutex<Option<Instant>>,
 }
 
 impl Api {
@@ -69,10 +71,11 @@ impl Api {
             user: user.into(),
             cluster,
             version: Mutex::default(),
+            complete_at: Mutex::default(),
         }
     }
 
-    fn agreed(&self) -> std::sync::MutexGuard<'_, Option<Version>> {
+    fn agreed(&self) -> MutexGuard<'_, Option<Version>> {
         self.version.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -190,10 +193,10 @@ impl Api {
         Ok(rows)
     }
 
-    /// The rows of all jobs of a name in accounting.
-    pub async fn rows_named(&self, name: &str) -> Result<Vec<DbRow>, Trouble> {
-        let mut rows = self.rows(("job_name", name)).await?;
-        rows.retain(|row| row.row.name == name);
+    /// The rows of all jobs of some names in accounting.
+    pub async fn rows_named(&self, names: &[String]) -> Result<Vec<DbRow>, Trouble> {
+        let mut rows = self.rows(("job_name", &names.join(","))).await?;
+        rows.retain(|row| names.contains(&row.row.name));
         Ok(rows)
     }
 
@@ -230,8 +233,13 @@ impl Api {
     pub async fn accounting_is_complete(&self) -> Result<(), Trouble> {
         let until = Instant::now() + DRAINING;
         loop {
+            let asked = Instant::now();
             match self.diagnosis().await?.waiting {
-                0 => return self.accounting_is_connected().await,
+                0 => {
+                    self.accounting_is_connected().await?;
+                    *self.complete_at() = Some(asked);
+                    return Ok(());
+                }
                 waiting if Instant::now() >= until => {
                     return Err(Trouble::Said(format!(
                         "slurmctld has {waiting} messages that slurmdbd has not taken yet; see that slurmdbd runs"
@@ -240,6 +248,21 @@ impl Api {
                 _ => tokio::time::sleep(DRAINING_POLL).await,
             }
         }
+    }
+
+    /// Whether it was so at some time of the last [`DRAINED_FOR`]: on a busy cluster something always waits.
+    pub async fn accounting_was_complete(&self) -> Result<(), Trouble> {
+        let complete_at = *self.complete_at();
+        match complete_at.is_some_and(|at| at.elapsed() < DRAINED_FOR) {
+            true => Ok(()),
+            false => self.accounting_is_complete().await,
+        }
+    }
+
+    fn complete_at(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.complete_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The same, without waiting; not knowing is no.

@@ -35,6 +35,7 @@ use futures::StreamExt;
 
 use crate::{
     check::is_handle,
+    gather::{Gather, INTERRUPTED},
     scheduler::{ForgetError, QueryError, Scheduler, SubmitError},
     slurm::{
         judge::{self, Answers},
@@ -128,6 +129,8 @@ pub struct SlurmRest {
     settle: Duration,
     /// Since when accounting has not known a handle that may have been submitted.
     missed_since: Mutex<HashMap<String, Instant>>,
+    /// Handles that accounting is to be asked for.
+    looked_for: Gather<String, Result<Vec<SlurmJobId>, Trouble>>,
 }
 
 /// What both daemons answered about a job, asked in the order that [`judge`] wants.
@@ -178,6 +181,7 @@ impl SlurmRest {
             identity: config.identity,
             settle: config.settle,
             missed_since: Mutex::default(),
+            looked_for: Gather::default(),
         })
     }
 
@@ -231,7 +235,19 @@ impl SlurmRest {
             };
             return Lookup::Found(vec![(&id).into()]);
         }
-        match self.in_accounting(handle).await {
+        let found = match intent {
+            // Whoever else handed it over did so a while ago.
+            None => {
+                let ask = |handles| self.in_accounting(handles, true);
+                let found = self.looked_for.put(handle.to_owned(), ask).await;
+                found.unwrap_or_else(|| Err(Trouble::NotSent(INTERRUPTED.to_owned())))
+            }
+            Some(_) => {
+                let mut found = self.in_accounting(vec![handle.to_owned()], false).await;
+                found.pop().unwrap_or(Ok(Vec::new()))
+            }
+        };
+        match found {
             Ok(jobs) if jobs.is_empty() => {}
             answer => {
                 self.missed().remove(handle);
@@ -260,11 +276,26 @@ impl SlurmRest {
         ))
     }
 
-    async fn in_accounting(&self, handle: &str) -> Result<Vec<SlurmJobId>, Trouble> {
-        self.api.accounting_is_complete().await?;
-        let rows = self.api.rows_named(handle).await?;
-        let rows: Vec<Row> = rows.into_iter().map(|r| r.row).collect();
-        Ok(judge::found(handle, &[], &rows))
+    /// Jobs of each of some handles, of those that slurmdbd knows now, or knew some seconds ago if that is `lately` enough.
+    async fn in_accounting(
+        &self,
+        handles: Vec<String>,
+        lately: bool,
+    ) -> Vec<Result<Vec<SlurmJobId>, Trouble>> {
+        let rows = async {
+            match lately {
+                true => self.api.accounting_was_complete().await?,
+                false => self.api.accounting_is_complete().await?,
+            }
+            let rows = self.api.rows_named(&handles).await?;
+            Ok(rows.into_iter().map(|r| r.row).collect::<Vec<Row>>())
+        };
+        let rows: Result<_, Trouble> = rows.await;
+        let of = |handle: &String| match &rows {
+            Ok(rows) => Ok(judge::found(handle, &[], rows)),
+            Err(trouble) => Err(trouble.clone()),
+        };
+        handles.iter().map(of).collect()
     }
 
     /// Asks slurmdbd, after slurmctld.

@@ -23,3 +23,7 @@ pub use request::Request;
 pub use rows::{Record, Row};
 pub use tag::Tag;
 pub use tasks::TaskSet;
+
+/// For how long it counts that slurmctld had nothing to tell slurmdbd: less than half of the shortest `MinJobAge` that this
+/// works with, 30 s.
+pub const DRAINED_FOR: std::time::Duration = std::time::Duration::from_secs(10);

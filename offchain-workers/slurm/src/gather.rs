@@ -1,0 +1,145 @@
+//! Questions that wait for their turn and are then asked together.
+//!
+//! A question about one job costs a cluster nearly as much as one about a hundred. So while one is being answered, all that
+//! come meanwhile are gathered for the next.
+
+use std::{
+    future::Future,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::oneshot;
+
+/// What to say when [`Gather::put`] gave none.
+pub(crate) const INTERRUPTED: &str = "the question was interrupted";
+/// Most questions in one exchange: they must fit on a command line, and in an address.
+const MOST: usize = 100;
+
+#[derive(Debug)]
+struct Waiting<Q, A> {
+    question: Q,
+    answer: oneshot::Sender<A>,
+}
+
+/// Where questions of one kind are put.
+#[derive(Debug)]
+pub(crate) struct Gather<Q, A> {
+    waiting: Mutex<Vec<Waiting<Q, A>>>,
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl<Q, A> Default for Gather<Q, A> {
+    fn default() -> Self {
+        Self {
+            waiting: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+        }
+    }
+}
+
+impl<Q, A> Gather<Q, A> {
+    fn waiting(&self) -> MutexGuard<'_, Vec<Waiting<Q, A>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks for all that wait, this question among them, whenever it is somebody's turn. `ask` gives one answer for each
+    /// question, in order, and is begun after they were put: no answer is older than its question.
+    ///
+    /// `None`: whoever asked for it was interrupted. Put it again.
+    pub(crate) async fn put<F>(&self, question: Q, ask: impl Fn(Vec<Q>) -> F) -> Option<A>
+    where
+        F: Future<Output = Vec<A>>,
+    {
+        let (answer, mut answered) = oneshot::channel();
+        self.waiting().push(Waiting { question, answer });
+        let _turn = tokio::select! {
+            biased;
+            answer = &mut answered => return answer.ok(),
+            turn = self.turn.lock() => turn,
+        };
+        loop {
+            match answered.try_recv() {
+                Err(oneshot::error::TryRecvError::Empty) => {}
+                answer => return answer.ok(),
+            }
+            let (mut questions, mut answers) = (Vec::new(), Vec::new());
+            {
+                let mut waiting = self.waiting();
+                waiting.retain(|w| !w.answer.is_closed());
+                let most = waiting.len().min(MOST);
+                for Waiting { question, answer } in waiting.drain(..most) {
+                    questions.push(question);
+                    answers.push(answer);
+                }
+            }
+            for (answer, found) in answers.into_iter().zip(ask(questions).await) {
+                // Whoever does not wait any more needs none.
+                let _ = answer.send(found);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{
+            atomic::{AtomicUsize, Ordering},
+            Arc,
+        },
+        time::Duration,
+    };
+
+    use futures::{future::join_all, FutureExt};
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn question_should_be_asked_with_all_others_when_they_wait_for_their_turn() {
+        let gather = Gather::default();
+        let (asked, open) = (Mutex::new(Vec::new()), Semaphore::new(0));
+        let ask = |questions: Vec<usize>| {
+            asked.lock().unwrap().push(questions.len());
+            async {
+                open.acquire().await.unwrap().forget();
+                questions.into_iter().map(|n| n * 2).collect()
+            }
+        };
+        let mut all = Box::pin(join_all((0..250).map(|n| gather.put(n, ask))));
+        assert!(all.as_mut().now_or_never().is_none());
+        open.add_permits(100);
+        let answers: Vec<_> = all.await.into_iter().map(Option::unwrap).collect();
+        assert_eq!(answers, (0..250).map(|n| n * 2).collect::<Vec<_>>());
+        assert_eq!(*asked.lock().unwrap(), [1, MOST, MOST, 49]);
+    }
+
+    #[tokio::test]
+    async fn question_should_be_put_again_when_whoever_asked_was_interrupted() {
+        let gather = Arc::new(Gather::<u8, u8>::default());
+        let asked = Arc::new(AtomicUsize::new(0));
+        let ask = |questions: Vec<u8>| {
+            let first = asked.fetch_add(1, Ordering::SeqCst) < 2;
+            async move {
+                match first {
+                    true => std::future::pending().await,
+                    false => questions,
+                }
+            }
+        };
+        // The first asks for itself, the second for both others; both are given up.
+        let mut first = Box::pin(gather.put(1, ask));
+        assert!(first.as_mut().now_or_never().is_none());
+        let mut second = Box::pin(gather.put(2, ask));
+        let mut third = Box::pin(gather.put(3, ask));
+        assert!(second.as_mut().now_or_never().is_none());
+        assert!(third.as_mut().now_or_never().is_none());
+        drop(first);
+        assert!(second.as_mut().now_or_never().is_none());
+        drop(second);
+        let patience = Duration::from_secs(10);
+        assert_eq!(tokio::time::timeout(patience, third).await, Ok(None));
+        let again = tokio::time::timeout(patience, gather.put(3, ask)).await;
+        assert_eq!(again, Ok(Some(3)));
+    }
+}
