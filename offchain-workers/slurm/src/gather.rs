@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 /// What to say when [`Gather::put`] gave none.
 pub(crate) const INTERRUPTED: &str = "the question was interrupted";
-/// Most questions in one exchange: they must fit on a command line, and in an address.
+/// Most questions in one exchange: as names of jobs they must fit on a command line, and in an address.
 const MOST: usize = 100;
 
 #[derive(Debug)]
@@ -23,7 +23,7 @@ struct Waiting<Q, A> {
 
 /// Where questions of one kind are put.
 #[derive(Debug)]
-pub(crate) struct Gather<Q, A> {
+pub struct Gather<Q, A> {
     waiting: Mutex<Vec<Waiting<Q, A>>>,
     turn: tokio::sync::Mutex<()>,
 }
@@ -46,7 +46,7 @@ impl<Q, A> Gather<Q, A> {
     /// question, in order, and is begun after they were put: no answer is older than its question.
     ///
     /// `None`: whoever asked for it was interrupted. Put it again.
-    pub(crate) async fn put<F>(&self, question: Q, ask: impl Fn(Vec<Q>) -> F) -> Option<A>
+    pub async fn put<F>(&self, question: Q, ask: impl Fn(Vec<Q>) -> F) -> Option<A>
     where
         F: Future<Output = Vec<A>>,
     {

@@ -19,6 +19,7 @@ pub mod slurm;
 mod types;
 
 pub use cli::{SlurmCli, SlurmCliConfig};
+pub use gather::Gather;
 pub use local::{Capacity, LocalConfig, LocalScheduler, OpenError, ShimCommand};
 pub use outcome::{overall, tasks, TaskOutcomes};
 pub use rest::{RestConfig, SlurmRest};

@@ -5,7 +5,8 @@
 //! the job has not.
 
 use super::{
-    wire::{answer, working, LayOut},
+    layout::LayOut,
+    wire::{answer, working},
     Direct, JobFiles, Put, Wanted, AFRESH,
 };
 use crate::beneath::{is_plain, Walk};
@@ -62,15 +63,16 @@ fn request(arguments: &[OsString], out: &mut dyn Write) -> io::Result<()> {
     let files = Direct::new(root);
     match operation {
         ["lay-out"] => {
-            let asked = LayOut::read(&mut io::stdin().lock().take(MOST_REQUEST));
-            let laid_out = asked.and_then(|asked| {
+            let lay_out = |asked: &LayOut| {
                 let directories: Vec<_> = asked.directories.iter().map(String::as_str).collect();
-                plain(&directories)?;
-                let paths: Vec<_> = asked.files.iter().map(|f| f.path.as_str()).collect();
-                plain(&paths)?;
-                beating(|| files.lay_out(&directories, &asked.files))
-            });
-            answer(out, laid_out, nothing)
+                let placed = asked.files();
+                let paths: Vec<_> = placed.iter().map(|f| f.path.as_str()).collect();
+                plain(&[&[asked.name.as_str()], &directories[..], &paths].concat())?;
+                let files = Direct::new(&root.join(&asked.name));
+                beating(|| files.lay_out(&directories, &placed))
+            };
+            let mut asked = LayOut::read(&mut io::stdin().lock().take(MOST_REQUEST))?.into_iter();
+            asked.try_for_each(|asked| answer(out, lay_out(&asked), nothing))
         }
         ["length", path] => {
             let length = plain(&[path]).and_then(|()| beating(|| files.length(path)));

@@ -7,6 +7,7 @@
 pub mod agent;
 mod direct;
 mod exchange;
+mod layout;
 mod members;
 mod remote;
 mod wire;

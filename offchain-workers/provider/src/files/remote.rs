@@ -2,8 +2,9 @@
 
 use super::{
     exchange::{conclude, end, ends_within, Pipe},
+    layout::{requests, LayOut, LayOuts},
     members::Members,
-    wire::{listen, LayOut},
+    wire::listen,
     JobFiles, Put, Taker, Wanted, AFRESH, STEP,
 };
 use crate::beneath::{is_plain, Walk};
@@ -36,6 +37,7 @@ pub struct Agent {
     reach: Vec<OsString>,
     silence: Duration,
     members: Arc<Members>,
+    lay_outs: Arc<LayOuts>,
 }
 
 impl Agent {
@@ -47,6 +49,7 @@ impl Agent {
             reach,
             silence: SILENCE,
             members: Arc::default(),
+            lay_outs: Arc::default(),
         }
     }
 
@@ -137,6 +140,28 @@ impl Agent {
             .into_iter()
             .chain(operation.iter().map(OsString::from));
         self.start(member, words)
+    }
+
+    /// Lays out directories of jobs in a member's directory: one answer for each.
+    fn lay_out(&self, member: &Identity, home: &Path, wanted: &[LayOut]) -> Vec<io::Result<()>> {
+        let mut answers = Vec::with_capacity(wanted.len());
+        for (count, request) in requests(wanted) {
+            let asked = self.ask(member, home, &["lay-out"]);
+            let told = asked.and_then(|mut asked| asked.say(&request).map(|()| asked));
+            let all = told.and_then(|mut asked| {
+                for _ in 0..count {
+                    answers.push(asked.one_of_many()?);
+                }
+                Ok(())
+            });
+            if let Err(error) = all {
+                // Said of all that have no answer of their own.
+                let same = || Err(io::Error::new(error.kind(), error.to_string()));
+                answers.resize_with(wanted.len(), same);
+                break;
+            }
+        }
+        answers
     }
 
     /// Whether the directory of a member is empty.
@@ -269,6 +294,19 @@ impl Asked {
         Ok(())
     }
 
+    /// Hears one of several answers without content. `Err` outside: there is none, and none comes.
+    fn one_of_many(&mut self) -> io::Result<io::Result<()>> {
+        let heard = match listen(&mut self.stdout) {
+            Ok(Ok(mut content)) => io::copy(&mut content, &mut io::sink()).map(|_| Ok(())),
+            Ok(Err(error)) => Ok(Err(error)),
+            Err(error) => Err(error),
+        };
+        match heard {
+            Ok(result) => self.judged(Ok(result)),
+            Err(error) => Err(self.unanswered(error)),
+        }
+    }
+
     fn done(mut self) -> io::Result<()> {
         self.stdin = None;
         self.answer(|_| Ok(()))
@@ -310,9 +348,18 @@ impl AsMember {
 
 impl JobFiles for AsMember {
     fn lay_out(&self, directories: &[&str], files: &[PlacedFile]) -> io::Result<()> {
-        let mut asked = self.ask(&["lay-out"])?;
-        asked.say(&LayOut::bytes(directories, files))?;
-        asked.done()
+        let (home, name) = (self.root.parent(), self.root.file_name());
+        let (Some(home), Some(name)) = (home, name.and_then(|n| n.to_str())) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        let waiting = self.agent.lay_outs.of(&self.member.user);
+        let ask = |wanted: Vec<LayOut>| async move {
+            // Only threads that may wait come here.
+            self.agent.lay_out(&self.member, home, &wanted)
+        };
+        let answer = waiting.put(LayOut::new(name, directories, files), ask);
+        let interrupted = || Err(io::ErrorKind::Interrupted.into());
+        futures::executor::block_on(answer).unwrap_or_else(interrupted)
     }
 
     fn length(&self, path: &str) -> io::Result<Option<u64>> {

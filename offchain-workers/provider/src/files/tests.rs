@@ -1,4 +1,7 @@
-use super::*;
+use super::{
+    layout::{requests, LayOut},
+    *,
+};
 use std::{
     io::Cursor,
     path::Path,
@@ -85,13 +88,37 @@ fn directory_should_be_laid_out_over_what_is_there() {
 #[test]
 fn request_should_not_be_taken_for_whole_when_it_is_cut() {
     let files = [placed("a", b"some bytes", true), placed("b", b"", false)];
-    let request = wire::LayOut::bytes(&["work"], &files);
-    let whole = wire::LayOut::read(&mut &request[..]).unwrap();
-    assert_eq!(whole.directories, ["work"]);
-    assert_eq!(whole.files, files);
-    for cut in 0..request.len() {
-        assert!(wire::LayOut::read(&mut &request[..cut]).is_err(), "{cut}");
+    let wanted = || LayOut::new("job", &["work"], &files);
+    let one = requests(&[wanted(), wanted()]).collect::<Vec<_>>();
+    let [(2, request)] = &one[..] else {
+        panic!("{one:?}")
+    };
+    let whole = LayOut::read(&mut &request[..]).unwrap();
+    assert_eq!(whole.len(), 2);
+    for whole in whole {
+        assert_eq!(whole.name, "job");
+        assert_eq!(whole.directories, ["work"]);
+        assert_eq!(whole.files(), files);
     }
+    for cut in 0..request.len() {
+        assert!(LayOut::read(&mut &request[..cut]).is_err(), "{cut}");
+    }
+}
+
+#[test]
+fn request_should_be_divided_when_it_is_too_long() {
+    let long = |bytes: usize| LayOut::new("job", &[], &[placed("a", &vec![0; bytes], false)]);
+    let wanted = [
+        long(1),
+        long(9 << 20),
+        long(9 << 20),
+        long(40 << 20),
+        long(1),
+        long(1),
+    ];
+    let counts: Vec<_> = requests(&wanted).map(|(count, _)| count).collect();
+    assert_eq!(counts, [2, 1, 1, 2]);
+    assert_eq!(requests(&[]).count(), 0);
 }
 
 #[test]

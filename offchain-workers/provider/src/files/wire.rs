@@ -4,9 +4,7 @@
 //! then its content in chunks: a length (`u32`, little endian), so many bytes, and so on until a length of 0. The content
 //! of a failure is its message. Before an answer that takes a while the agent says [`WORKING`] from time to time.
 
-use codec::{DecodeAll, Encode};
 use std::io::{self, Read, Write};
-use ve_templates::PlacedFile;
 
 /// Longest chunk.
 const CHUNK: usize = 64 << 10;
@@ -14,42 +12,6 @@ const CHUNK: usize = 64 << 10;
 const MESSAGE: u64 = 4 << 10;
 /// In place of a status: the answer is still to come.
 const WORKING: i32 = -2;
-
-/// The request to lay out a job's directory, in SCALE: one that was cut is not taken for whole.
-pub(super) struct LayOut {
-    pub directories: Vec<String>,
-    pub files: Vec<PlacedFile>,
-}
-
-/// Path, content, and whether it is executable.
-#[derive(Encode)]
-struct File<'a>(&'a str, &'a [u8], bool);
-
-impl LayOut {
-    pub(super) fn bytes(directories: &[&str], files: &[PlacedFile]) -> Vec<u8> {
-        let files: Vec<_> = files
-            .iter()
-            .map(|f| File(&f.path, &f.bytes, f.executable))
-            .collect();
-        (directories, files).encode()
-    }
-
-    pub(super) fn read(from: &mut dyn Read) -> io::Result<Self> {
-        let mut bytes = Vec::new();
-        from.read_to_end(&mut bytes)?;
-        let request = <(Vec<String>, Vec<(String, Vec<u8>, bool)>)>::decode_all(&mut &bytes[..]);
-        let (directories, files) = request.map_err(io::Error::other)?;
-        let files = files
-            .into_iter()
-            .map(|(path, bytes, executable)| PlacedFile {
-                path,
-                bytes,
-                executable,
-            })
-            .collect();
-        Ok(Self { directories, files })
-    }
-}
 
 /// Bytes as chunks.
 struct Chunks<'a>(&'a mut dyn Write);

@@ -16,7 +16,7 @@ use super::{
     token::{Token, Tokens},
     version::{negotiate, Version},
 };
-use crate::slurm::{Diagnosis, Request, DRAINED_FOR};
+use crate::slurm::{Diagnosis, Request};
 
 /// How long to wait for slurmctld to hand what it knows to slurmdbd, and how often to look.
 const DRAINING: Duration = Duration::from_secs(3);
@@ -231,38 +231,36 @@ impl Api {
     /// Whether slurmdbd has all that slurmctld knew when this was asked; the error says what is missing. Only after this
     /// does a job's absence from accounting mean anything. Waits a little: on a busy cluster something is always under way.
     pub async fn accounting_is_complete(&self) -> Result<(), Trouble> {
+        self.accounting_was_complete(Duration::ZERO).await
+    }
+
+    /// Whether both answer, and it was so at some time of the last `lately`: on a busy cluster something always waits.
+    pub async fn accounting_was_complete(&self, lately: Duration) -> Result<(), Trouble> {
         let until = Instant::now() + DRAINING;
         loop {
             let asked = Instant::now();
-            match self.diagnosis().await?.waiting {
-                0 => {
-                    self.accounting_is_connected().await?;
-                    *self.complete_at() = Some(asked);
-                    return Ok(());
-                }
-                waiting if Instant::now() >= until => {
-                    return Err(Trouble::Said(format!(
-                        "slurmctld has {waiting} messages that slurmdbd has not taken yet; see that slurmdbd runs"
-                    )))
-                }
-                _ => tokio::time::sleep(DRAINING_POLL).await,
+            let waiting = self.diagnosis().await?.waiting;
+            let complete_at = self.complete_at(asked, waiting);
+            if waiting == 0 || complete_at.is_some_and(|at| asked.duration_since(at) < lately) {
+                return self.accounting_is_connected().await;
             }
+            if asked >= until {
+                return Err(Trouble::Said(format!(
+                    "slurmctld has {waiting} messages that slurmdbd has not taken yet; see that slurmdbd runs"
+                )));
+            }
+            tokio::time::sleep(DRAINING_POLL).await;
         }
     }
 
-    /// Whether it was so at some time of the last [`DRAINED_FOR`]: on a busy cluster something always waits.
-    pub async fn accounting_was_complete(&self) -> Result<(), Trouble> {
-        let complete_at = *self.complete_at();
-        match complete_at.is_some_and(|at| at.elapsed() < DRAINED_FOR) {
-            true => Ok(()),
-            false => self.accounting_is_complete().await,
+    /// When slurmctld last had nothing to tell slurmdbd, after what was asked now.
+    fn complete_at(&self, asked: Instant, waiting: u64) -> Option<Instant> {
+        let complete_at = self.complete_at.lock();
+        let mut complete_at = complete_at.unwrap_or_else(PoisonError::into_inner);
+        if waiting == 0 {
+            *complete_at = Some(asked);
         }
-    }
-
-    fn complete_at(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.complete_at
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        *complete_at
     }
 
     /// The same, without waiting; not knowing is no.

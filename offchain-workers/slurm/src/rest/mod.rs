@@ -40,7 +40,7 @@ use crate::{
     slurm::{
         judge::{self, Answers},
         words::{phase, Phase},
-        Identity, Record, Request, Row, SlurmJobId, TaskSet,
+        Identity, Record, Request, Row, SlurmJobId, TaskSet, DRAINED_FOR,
     },
     types::{Attempt, EndState, Health, Lookup, SchedulerJobId, Status, SubmitSpec},
 };
@@ -284,7 +284,7 @@ impl SlurmRest {
     ) -> Vec<Result<Vec<SlurmJobId>, Trouble>> {
         let rows = async {
             match lately {
-                true => self.api.accounting_was_complete().await?,
+                true => self.api.accounting_was_complete(DRAINED_FOR).await?,
                 false => self.api.accounting_is_complete().await?,
             }
             let rows = self.api.rows_named(&handles).await?;

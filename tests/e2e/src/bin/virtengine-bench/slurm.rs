@@ -29,22 +29,25 @@ pub async fn rows(progress: Progress, by: By, options: &Options) -> Result<Vec<R
     progress.note(&format!("{raw:.1} jobs/s"));
 
     progress.step(&format!("{jobs} jobs, bought on the chain"));
-    jobs::make_room(bench, jobs).await?;
+    // One before all others, which are like it.
+    let all = jobs + 1;
+    jobs::make_room(bench, all).await?;
     bench.market.start_worker()?;
     jobs::wait_until_idle(bench).await?;
+    let mut made = Vec::new();
+    jobs::fill(bench, 1, &mut made).await?;
     let mut series = Series::default();
     let begun = Instant::now();
-    let mut made = Vec::new();
     let filled = {
         let watched = series.watch(&bench.market, || in_slurm(&slurm));
         tokio::select! {
-            filled = jobs::fill(bench, jobs, &mut made) => filled,
+            filled = jobs::fill(bench, all, &mut made) => filled,
             stopped = watched => Err(stopped),
         }
     };
     let steps = series::steps(&bench.market)?;
     let seconds = series
-        .reached(jobs)
+        .reached(all)
         .context("SLURM never had all of the jobs");
     bench.market.kill_worker();
     emptied(&slurm).await?;
