@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures the networks of ml/models: one bit pattern in every executor, the cost inside the node's executor, and error
-# rates and time beside onnxruntime. Needs the package index, about 20 minutes after the build, and an otherwise idle
+# rates and time beside onnxruntime. Needs the package index, about half an hour after the build, and an otherwise idle
 # machine for the times.
 #   scripts/ml-bench.sh                  known answers, costs, times
 #   scripts/ml-bench.sh FACES            also error rates on a folder of photographs, a sub-folder for each person
@@ -44,10 +44,13 @@ while read -r package version archive sha256; do
 done <"$work/packages"
 
 build "building the measurements" "the WebAssembly guest's tests" build --locked --release -p ve-ml-bench
-build "building the WebAssembly guest's tests" "candle" test --locked --workspace --test guest --no-run
+build "building the WebAssembly guest's tests" "the pipeline's" test --locked --workspace --test guest --no-run
+build "building the pipeline's tests" "candle" test --locked --workspace --test pipeline --no-run
 target=$(target_dir)
 workspace=(--manifest-path ml/training/Cargo.toml)
-build "building candle" "the measurements" build --locked "${workspace[@]}" --bin ve-ml-reference
+build "building candle" "linting ml/training" build --locked "${workspace[@]}" --bin ve-ml-reference
+build "linting ml/training" "testing it" clippy --locked "${workspace[@]}" --all-targets -- -D warnings
+build "testing ml/training" "the measurements" test --locked "${workspace[@]}"
 reference=$(target_dir)/debug/ve-ml-reference
 bench=$target/release/ve-ml-bench
 float=(--python "$venv/bin/python" --sources "$work/sources")
@@ -58,6 +61,14 @@ cargo test --locked --workspace --test guest -- --nocapture --test-threads 1 >"$
 
 step "known answers in every executor; emulation takes minutes"
 "$bench" table "${float[@]}" --reference "$reference" --guest "$work/guest"
+
+step "every stage of the pipeline under emulation, with every instruction set that there is, on 1 and 2 threads"
+for processor in Nehalem Haswell max; do
+  CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="qemu-x86_64 -cpu $processor" \
+    cargo test --locked --workspace --test pipeline answers:: >"$work/stages" 2>>"$ve_log" ||
+    { cat "$work/stages"; die "a stage has another answer on qemu's $processor than the pinned one" "see above and $ve_log"; }
+  note "qemu $processor: all as pinned (ml/models/pipeline-answers.txt)"
+done
 
 step "what a run costs as WebAssembly (limits: 32 MiB for an allocation, 48 MiB of memory)"
 awk 'BEGIN { printf "%-12s %-8s %12s %24s %12s\n", "executor", "network", "median", "largest allocation", "memory" }

@@ -48,6 +48,8 @@ part() {
   rm -f "$out"
 }
 
+# Both workspaces; the other one's lints and tests need candle, and are run by scripts/ml-bench.sh.
+formatting() { cargo fmt --all --check && cargo fmt --manifest-path ml/training/Cargo.toml --check; }
 documentation() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps; }
 lints() { cargo clippy --locked --workspace --all-targets -- -D warnings; }
 # The features that only tooling uses: every benchmark runs once with its assertions, and the try-runtime hooks compile.
@@ -67,7 +69,7 @@ only=("$@")
 scripts/setup.sh tests
 . scripts/lib/ui.sh
 target=$(target_dir)
-part format    "formatting"                                  cargo fmt --all --check
+part format    "formatting"                                  formatting
 part scripts   "shell scripts parse"                         scripts_parse
 build "building chain, worker and client" "the tests" build --locked --workspace
 build "building the tests" "running them" test --locked --workspace --no-run

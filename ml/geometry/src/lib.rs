@@ -1,12 +1,12 @@
 //! A quadrilateral of a picture, and where a point of its flat original lies in it: integers only, no dependency.
 #![no_std]
 
-/// Units of a pixel in a [`Point`].
+/// Units of a pixel in a [`Corner`].
 pub const UNIT: i64 = 16;
 
-/// A point of a picture, in 1/16 of a pixel; the middle of the first pixel is 0, 0.
+/// A corner of a [`Quad`], in 1/16 of a pixel; the middle of the first pixel is 0, 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Point {
+pub struct Corner {
     /// To the right.
     pub x: i64,
     /// Downwards.
@@ -15,7 +15,7 @@ pub struct Point {
 
 /// Corners: above left, above right, below right, below left, as one reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quad(pub [Point; 4]);
+pub struct Quad(pub [Corner; 4]);
 
 /// Largest magnitude of a coordinate: a side of 2^15 pixels on either side.
 const LARGEST: i64 = UNIT << 15;
@@ -37,7 +37,7 @@ impl Quad {
     /// bounds or do not go round.
     pub fn projection(&self, width: i64, height: i64) -> Option<Projection> {
         let [p0, p1, p2, p3] = self.0;
-        let bounded = |p: &Point| p.x.abs() <= LARGEST && p.y.abs() <= LARGEST;
+        let bounded = |p: &Corner| p.x.abs() <= LARGEST && p.y.abs() <= LARGEST;
         let side = 1..=1 << 16;
         if !self.0.iter().all(bounded) || !side.contains(&width) || !side.contains(&height) {
             return None;
@@ -45,7 +45,7 @@ impl Quad {
         // Convex and clockwise: every corner turns the same way.
         let corners = [[p0, p1, p2], [p1, p2, p3], [p2, p3, p0], [p3, p0, p1]];
         let turns =
-            |[a, b, c]: [Point; 3]| (b.x - a.x) * (c.y - b.y) - (b.y - a.y) * (c.x - b.x) > 0;
+            |[a, b, c]: [Corner; 3]| (b.x - a.x) * (c.y - b.y) - (b.y - a.y) * (c.x - b.x) > 0;
         if !corners.into_iter().all(turns) {
             return None;
         }
@@ -102,7 +102,7 @@ mod tests {
     const SKEWED: [(i64, i64); 4] = [(100, 200), (4100, 320), (3900, 1600), (40, 1210)];
 
     fn quad(corners: [(i64, i64); 4]) -> Quad {
-        Quad(corners.map(|(x, y)| Point { x, y }))
+        Quad(corners.map(|(x, y)| Corner { x, y }))
     }
 
     #[test]

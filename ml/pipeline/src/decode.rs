@@ -24,9 +24,8 @@ pub const MIN_SIDE: usize = 32;
 ///
 /// # Errors
 ///
-/// The reason for which the person has to send another file. Files that end too early are refused, never completed. A
-/// JPEG file whose header promises more rows than its complete data hold is not noticed: the missing rows are the same
-/// rubbish everywhere, for the quality measures and the readers to judge.
+/// The reason for which the person has to send another file. Files that end too early or hold less than their header
+/// promises are refused, never completed.
 pub fn decode(file: &[u8]) -> Result<Picture, Reason> {
     if file.len() > MAX_FILE {
         return Err(Reason::PictureTooLarge);

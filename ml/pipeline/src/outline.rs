@@ -110,7 +110,7 @@ impl Outline {
     /// go round, or one is farther than 32,768 pixels away.
     pub fn rectified(&self, picture: &Picture, side: usize) -> Option<Picture> {
         let coarser = UNIT / ve_ml_geometry::UNIT;
-        let quad = Quad(self.corners.map(|p| ve_ml_geometry::Point {
+        let quad = Quad(self.corners.map(|p| ve_ml_geometry::Corner {
             x: round_div(p.x, coarser),
             y: round_div(p.y, coarser),
         }));

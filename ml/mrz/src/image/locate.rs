@@ -2,7 +2,7 @@
 
 use super::{
     ink::{components, runs, Run},
-    Grey, Point, Quad, UNIT,
+    Corner, Grey, Quad, UNIT,
 };
 use alloc::{vec, vec::Vec};
 
@@ -36,7 +36,7 @@ impl Block {
     fn is_like(&self, other: &Self) -> bool {
         let (_, height) = self.quad.sides();
         let near =
-            |(a, b): (&Point, &Point)| (a.x - b.x).abs().max((a.y - b.y).abs()) * 10 <= height;
+            |(a, b): (&Corner, &Corner)| (a.x - b.x).abs().max((a.y - b.y).abs()) * 10 <= height;
         self.lines == other.lines && self.quad.0.iter().zip(&other.quad.0).all(near)
     }
 }
@@ -58,7 +58,7 @@ pub fn locate(grey: &Grey) -> Vec<Block> {
             let scale = |v: i64, from: usize, to: usize| {
                 ((2 * v + UNIT) * to as i64 / from as i64 - UNIT) / 2
             };
-            let corner = |p: Point| Point {
+            let corner = |p: Corner| Corner {
                 x: scale(p.x, small.width(), grey.width()),
                 y: scale(p.y, small.height(), grey.height()),
             };
@@ -301,7 +301,7 @@ fn block(a: &Row, b: &Row, lines: usize) -> Option<Block> {
     // Both rows have as many symbols: the wider ends are theirs unless something clings to one of them.
     let left = (a.left * UNIT).min(b.left * UNIT - shift(a, down));
     let right = (a.right * UNIT).max(b.right * UNIT - shift(a, down));
-    let corner = |r: &Row, x: i64, up: i64| Point {
+    let corner = |r: &Row, x: i64, up: i64| Corner {
         x: x + shift(r, up),
         y: r.middle(x.div_euclid(UNIT)) + up,
     };

@@ -8,4 +8,4 @@ mod strip;
 pub use grey::Grey;
 pub use locate::{locate, Block};
 pub use strip::{Grid, Strip, CELL, MARGIN_CELLS, PITCH};
-pub use ve_ml_geometry::{Point, Projection, Quad, UNIT};
+pub use ve_ml_geometry::{Corner, Projection, Quad, UNIT};

@@ -131,9 +131,8 @@ fn open(format: Format, guesses: &[Guess], symbols: &[Symbol]) -> Vec<Open> {
         if !is_checked(format, place) {
             continue;
         }
-        let first = (guess.symbol, 0);
-        let all = core::iter::once(&first).chain(&guess.others);
-        let fit = all.filter(|(s, _)| s != symbol && layout.kind(place).allows(*s));
+        let others = guess.others.iter();
+        let fit = others.filter(|(s, _)| s != symbol && layout.kind(place).allows(*s));
         open.extend(fit.map(|(s, cost)| Open {
             cost: *cost,
             place,
@@ -147,7 +146,7 @@ fn open(format: Format, guesses: &[Guess], symbols: &[Symbol]) -> Vec<Open> {
     open
 }
 
-/// Is the place covered by a check digit, or one?
+/// Is the place covered by a check digit, or one? Optional data with a check digit lie under the composite one too.
 fn is_checked(format: Format, place: usize) -> bool {
     let layout = format.layout();
     let with_digit = |r: &core::ops::Range<usize>| (r.start..=r.end).contains(&place);
@@ -155,7 +154,6 @@ fn is_checked(format: Format, place: usize) -> bool {
     with_digit(&layout.number)
         || with_digit(&layout.birth)
         || with_digit(&layout.expiry)
-        || layout.optional_check && with_digit(&layout.optional[0])
         || composite
             .is_some_and(|(ranges, at)| place == *at || ranges.iter().any(|r| r.contains(&place)))
 }

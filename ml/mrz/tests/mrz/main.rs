@@ -2,4 +2,6 @@
 
 mod known;
 mod pictures;
+mod places;
 mod properties;
+mod repair;

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use std::{fs, path::PathBuf};
 use ve_ml_engine::{Execution, Kernels};
 use ve_ml_mrz::{
-    image::{locate, Grey, Point, Quad, Strip, CELL},
+    image::{locate, Corner, Grey, Quad, Strip, CELL},
     Reader, Reading, NAT,
 };
 
@@ -33,7 +33,7 @@ fn digest(reading: &Reading) -> String {
     let mut hash = Sha256::new();
     hash.update(reading.outcome.lines().to_string());
     hash.update([reading.turns]);
-    for Point { x, y } in reading.quad.0 {
+    for Corner { x, y } in reading.quad.0 {
         hash.update(x.to_le_bytes());
         hash.update(y.to_le_bytes());
     }
@@ -177,7 +177,7 @@ proptest! {
         v in any::<i32>(),
     ) {
         let [a, b, c, d, e, f, g, h] = corners;
-        let point = |x, y| Point { x, y };
+        let point = |x, y| Corner { x, y };
         let quad = Quad([point(a, b), point(c, d), point(e, f), point(g, h)]);
         if let Some(projection) = quad.projection(100, 50) {
             for (u, v) in [(0, 0), (-40, 90), (i64::from(u), i64::from(v))] {

@@ -1,3 +1,6 @@
+mod complete;
+mod entropy;
+
 use super::{check_size, exif::Orientation};
 use crate::{picture::Picture, reasons::Reason};
 use zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions};
@@ -7,9 +10,6 @@ use zune_jpeg::{errors::DecodeErrors, JpegDecoder};
 const MAX_SCANS: usize = 20;
 
 pub(super) fn decode(file: &[u8]) -> Result<(Picture, Orientation), Reason> {
-    if !is_complete(file) {
-        return Err(Reason::PictureDamaged);
-    }
     // Strict: an error in the data is an error, not a picture with grey parts.
     let options = DecoderOptions::new_safe()
         .set_strict_mode(true)
@@ -21,6 +21,9 @@ pub(super) fn decode(file: &[u8]) -> Result<(Picture, Orientation), Reason> {
     decoder.decode_headers().map_err(reason)?;
     let (width, height) = decoder.dimensions().ok_or(Reason::PictureDamaged)?;
     check_size(width, height)?;
+    if !complete::is_complete(file, MAX_SCANS) {
+        return Err(Reason::PictureDamaged);
+    }
     // The decoder makes RGB of grey, YCbCr, CMYK and YCCK.
     let rgb = decoder.decode().map_err(reason)?;
     if rgb.len() != width * height * 3 {
@@ -30,30 +33,6 @@ pub(super) fn decode(file: &[u8]) -> Result<(Picture, Orientation), Reason> {
         .exif()
         .map_or(Orientation::default(), |tiff| Orientation::of_tiff(tiff));
     Ok((Picture::new(width, height, rgb), orientation))
-}
-
-/// Whether the file goes on until its end-of-image marker. The decoder would make up what is missing.
-///
-/// ITU-T T.81, annex B: a marker is 0xff and a code; all but a few are followed by a length, which counts itself, and that
-/// many bytes. In the data of a scan 0xff is followed by zero or a restart marker.
-fn is_complete(file: &[u8]) -> bool {
-    let from_marker = |bytes: &[u8]| bytes.iter().position(|b| *b == 0xff).unwrap_or(bytes.len());
-    let mut at = 2;
-    while let Some([0xff, code]) = file.get(at..at + 2) {
-        at += match code {
-            0xd9 => return true,
-            // Fill bytes.
-            0xff => 1,
-            // Alone, or in the data of a scan.
-            0x00 | 0x01 | 0xd0..=0xd8 => 2,
-            _ => match file.get(at + 2..at + 4) {
-                Some([high, low]) => 2 + usize::from(*high) * 256 + usize::from(*low),
-                _ => return false,
-            },
-        };
-        at += file.get(at..).map_or(0, from_marker);
-    }
-    false
 }
 
 fn reason(error: DecodeErrors) -> Reason {

@@ -127,7 +127,7 @@ fn file_should_be_refused_when_it_ends_too_early() {
 }
 
 /// Overwrites width and height in the header.
-fn resized(name: &str, width: u16, height: u16) -> Vec<u8> {
+pub fn resized(name: &str, width: u16, height: u16) -> Vec<u8> {
     let mut file = fixture(name);
     if name.ends_with("png") {
         file[16..20].copy_from_slice(&u32::from(width).to_be_bytes());
@@ -144,7 +144,8 @@ fn resized(name: &str, width: u16, height: u16) -> Vec<u8> {
     file
 }
 
-fn crc32(bytes: &[u8]) -> u32 {
+/// The checksum of PNG.
+pub fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc: u32, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
             (crc >> 1) ^ (0xedb8_8320 & 0u32.wrapping_sub(crc & 1))

@@ -8,6 +8,7 @@ mod evidence;
 mod faces;
 mod outline;
 mod scene;
+mod whole;
 
 use std::{env, fs, path::PathBuf, sync::LazyLock};
 use ve_ml_engine::Execution;

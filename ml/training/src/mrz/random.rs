@@ -8,12 +8,12 @@ impl Random {
     /// The stream of a seed and a number within it.
     pub fn new(seed: u64, number: u64) -> Self {
         let mut random = Self(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ number.rotate_left(32));
-        random.next();
+        random.number();
         random
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -23,7 +23,7 @@ impl Random {
     /// A number of a range, both ends included.
     pub fn range(&mut self, from: i64, to: i64) -> i64 {
         let n = (to - from + 1).max(1) as u128;
-        from + ((u128::from(self.next()) * n) >> 64) as i64
+        from + ((u128::from(self.number()) * n) >> 64) as i64
     }
 
     /// One of several.
@@ -34,7 +34,7 @@ impl Random {
     /// A number whose distribution is close to a normal one of this deviation.
     pub fn normal(&mut self, deviation: i64) -> i64 {
         // Four uniform bytes have a deviation of 147.8.
-        let bytes: i64 = self.next().to_le_bytes()[..4]
+        let bytes: i64 = self.number().to_le_bytes()[..4]
             .iter()
             .map(|b| i64::from(*b))
             .sum();

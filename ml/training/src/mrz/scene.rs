@@ -3,7 +3,7 @@
 use super::{glyphs::Glyphs, random::Random, severity::Severity};
 use anyhow::{Context, Result};
 use ve_ml_mrz::{
-    image::{Grey, Point, Projection, Quad, PITCH, UNIT},
+    image::{Corner, Grey, Projection, Quad, PITCH, UNIT},
     text::{Lines, Symbol},
 };
 
@@ -199,7 +199,7 @@ fn capture(page: &Page, severity: &Severity, random: &mut Random) -> Result<Scen
             (2 * x - 1) * width * zoom / 512,
             (2 * y - 1) * height * zoom / 512,
         );
-        Point {
+        Corner {
             x: (pw / 2 + u - v * tilt / 1024 + random.range(-jitter, jitter)) * UNIT,
             y: (ph / 2 + v + u * tilt / 1024 + random.range(-jitter, jitter)) * UNIT,
         }
@@ -311,7 +311,7 @@ fn blur(levels: &mut [i64], width: usize, across: bool) {
 }
 
 /// Where a point of the page lies in the picture: the map to the page, inverted by Newton's steps.
-fn place(to_page: &Projection, x: i64, y: i64, width: i64, height: i64) -> Point {
+fn place(to_page: &Projection, x: i64, y: i64, width: i64, height: i64) -> Corner {
     // In 1/16 of a pixel; the map takes halves of a pixel.
     let (mut u, mut v) = (8 * width, 8 * height);
     let at = |u: i64, v: i64| to_page.at(u, v).unwrap_or_default();
@@ -327,7 +327,7 @@ fn place(to_page: &Projection, x: i64, y: i64, width: i64, height: i64) -> Point
         u = hu * 8 + (ex * d - b * ey) * 128 / det;
         v = hv * 8 + (a * ey - c * ex) * 128 / det;
     }
-    Point {
+    Corner {
         x: u - UNIT / 2,
         y: v - UNIT / 2,
     }

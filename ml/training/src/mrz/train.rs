@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use candle_core::{DType, Device, Tensor, Var, D};
 use std::{collections::HashMap, path::Path, time::Instant};
 use ve_ml_mrz::{
-    image::{Grid, Point, Quad, Strip, CELL, PITCH},
+    image::{Corner, Grid, Quad, Strip, CELL, PITCH},
     text::{Format, Symbol, SYMBOLS},
 };
 
@@ -107,7 +107,7 @@ fn picture(fonts: &Fonts, random: &mut Random) -> Result<Vec<(Vec<u8>, u32)>> {
 /// A zone's corners, each moved by up to an eighth of a cell.
 fn displaced(quad: &Quad, columns: i64, random: &mut Random) -> Quad {
     let far = quad.sides().0 / columns / 8;
-    Quad(quad.0.map(|corner| Point {
+    Quad(quad.0.map(|corner| Corner {
         x: corner.x + random.range(-far, far),
         y: corner.y + random.range(-far, far),
     }))
