@@ -79,7 +79,7 @@ pub(crate) trait Shape: Send + Sync {
     fn ping(&self, body: &[u8]) -> Parsed<bool>;
     /// Answer to `GET slurmdb clusters`.
     fn clusters(&self, body: &[u8]) -> Parsed<Vec<DbCluster>>;
-    /// What a query of accounting needs to show all attempts of a job.
+    /// What a query of accounting needs to show all attempts of a job, each with its own times.
     fn all_attempts(&self) -> &'static [(&'static str, &'static str)];
     /// What follows the name of a list in a path.
     fn list_suffix(&self) -> &'static str;

@@ -295,7 +295,12 @@ impl Shape for V40 {
     }
 
     fn all_attempts(&self) -> &'static [(&'static str, &'static str)] {
-        &[("show_duplicates", "true")]
+        // Asked for anything special, slurmrestd also ends what is not over at the time of the question, and then counts time
+        // for which it is suspended, unless it is told not to.
+        &[
+            ("show_duplicates", "true"),
+            ("disable_truncate_usage_time", "true"),
+        ]
     }
 
     fn list_suffix(&self) -> &'static str {
