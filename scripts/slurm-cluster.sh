@@ -137,7 +137,8 @@ SlurmctldPort=$port
 SlurmUser=$slurm_user
 SlurmdUser=$me
 AuthType=auth/munge
-AuthInfo=socket=$home/munge/munge.sock
+# A requeued job waits until what its first attempt was allowed to start with has expired: two minutes if this is not said.
+AuthInfo=socket=$home/munge/munge.sock,cred_expire=30
 CredType=cred/munge
 AuthAltTypes=auth/jwt
 AuthAltParameters=jwt_key=$etc/jwt_hs256.key
