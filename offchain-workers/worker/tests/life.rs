@@ -6,6 +6,8 @@ mod acceptance;
 mod agent;
 #[path = "life/chain.rs"]
 mod chain;
+#[path = "life/cluster.rs"]
+mod cluster;
 #[path = "life/disk.rs"]
 mod disk;
 #[path = "life/kill.rs"]

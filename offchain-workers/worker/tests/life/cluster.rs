@@ -1,0 +1,165 @@
+//! A real SLURM cluster for worlds side by side: its users, its daemons, its accounting. Making users needs root.
+
+#[allow(dead_code)] // Not all of its users ask for everything.
+#[path = "../../../../tests/support/slurm_daemons.rs"]
+mod daemons;
+
+use crate::agent::{copy, is_root, must};
+use daemons::Daemons;
+use serde::{Deserialize, Serialize};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use ve_provider::{files::Agent, PoolSettings};
+use ve_slurm::{
+    cli::Access,
+    identity::{Identity, PerMember, Pool},
+    rest::{Endpoint, TokenSource},
+    Scheduler, SlurmCli, SlurmCliConfig, SlurmRest,
+};
+
+/// How SLURM is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum By {
+    Commands,
+    Rest,
+}
+
+/// Gone with its users when dropped.
+pub struct Cluster {
+    daemons: Daemons,
+    directory: tempfile::TempDir,
+}
+
+/// What one world knows of the cluster: a pool of one, which no other world has at the same time.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Share {
+    pub by: By,
+    users: String,
+    homes: PathBuf,
+    program: PathBuf,
+    conf: PathBuf,
+    rest: String,
+    key: PathBuf,
+    cluster: String,
+}
+
+fn users(number: usize) -> String {
+    format!("vek{}n{number}-", std::process::id())
+}
+
+impl Cluster {
+    /// A cluster that is shared by so many worlds. `None`, and it says so, without the rights to make users.
+    pub fn start(worlds: usize) -> Option<Self> {
+        if !is_root() {
+            return None;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let at = directory.path();
+        fs::set_permissions(at, fs::Permissions::from_mode(0o711)).unwrap();
+        let program = Path::new(env!("CARGO_BIN_EXE_virtengine-worker"));
+        copy(program, &at.join("virtengine-worker"));
+        let members: Vec<String> = (0..worlds).map(|n| users(n) + "000").collect();
+        let settings = [
+            ("VE_SLURM_CPUS", "32"),
+            ("VE_SLURM_POOL", "1"),
+            ("VE_SLURM_USERS", &members.join(" ")),
+        ];
+        let daemons = Daemons::start(at, &settings);
+        for member in members {
+            let home = at.join("homes").join(&member);
+            fs::create_dir_all(&home).unwrap();
+            fs::set_permissions(&home, fs::Permissions::from_mode(0o700)).unwrap();
+            must("chown", &[&format!("{member}:"), home.to_str().unwrap()]);
+        }
+        Some(Self { daemons, directory })
+    }
+
+    /// The share of a world.
+    pub fn share(&self, number: usize, by: By) -> Share {
+        let at = self.directory.path();
+        Share {
+            by,
+            users: users(number),
+            homes: at.join("homes"),
+            program: at.join("virtengine-worker"),
+            conf: self.daemons.conf(),
+            rest: self.daemons.rest(),
+            key: self.daemons.key(),
+            cluster: self.daemons.name.clone(),
+        }
+    }
+
+    /// What accounting says of all attempts of jobs of a name, or of all names: state, seconds, processors.
+    pub fn accounted(&self, name: Option<&str>) -> Vec<(String, u64, u64)> {
+        let mut words = vec!["sacct", "-X", "-D", "-P", "-n", "-a", "-S", "1970-01-02"];
+        let only = name.map(|name| format!("--name={name}"));
+        words.extend(only.as_deref());
+        words.extend(["-o", "State,ElapsedRaw,AllocCPUS"]);
+        let text = self.daemons.admin(&words);
+        let row = |line: &str| {
+            let fields: Vec<&str> = line.split('|').collect();
+            let number = |n: usize| fields[n].parse().expect(line);
+            (fields[0].to_owned(), number(1), number(2))
+        };
+        text.lines().map(row).collect()
+    }
+}
+
+impl Share {
+    /// The pool. `own`: where the worker keeps what it needs for the cluster's jobs.
+    pub fn pool(&self, own: &Path) -> PoolSettings {
+        let (share, state) = (self.clone(), own.join("submissions"));
+        let client = move |member: &Identity| Ok(share.client(member, &state));
+        PoolSettings {
+            pool: Pool::new(&self.users, 1, &self.homes, "ve", None, 10).unwrap(),
+            agent: Agent::new(self.program.clone(), Vec::new()),
+            clients: Arc::new(PerMember::new(Box::new(client))),
+        }
+    }
+
+    fn client(&self, member: &Identity, state: &Path) -> Arc<dyn Scheduler> {
+        let identity = ve_slurm::slurm::Identity {
+            account: Some(member.account.clone()),
+            qos: None,
+        };
+        match self.by {
+            By::Commands => {
+                let access = Access {
+                    sudo: true,
+                    slurm_conf: Some(self.conf.clone()),
+                    ..Access::here(&member.user)
+                };
+                let state_dir = state.to_owned();
+                let config = SlurmCliConfig {
+                    access,
+                    identity,
+                    state_dir,
+                };
+                Arc::new(SlurmCli::new(config).unwrap())
+            }
+            By::Rest => {
+                let endpoint = Endpoint::Url(self.rest.clone());
+                let tokens = TokenSource::Key {
+                    file: self.key.clone(),
+                    lifetime: Duration::from_secs(300),
+                };
+                let config = ve_slurm::RestConfig {
+                    identity,
+                    ..ve_slurm::RestConfig::new(
+                        endpoint,
+                        tokens,
+                        &self.cluster,
+                        &member.user,
+                        state,
+                    )
+                };
+                Arc::new(SlurmRest::new(config).unwrap())
+            }
+        }
+    }
+}
