@@ -14,6 +14,8 @@ mod disk;
 mod kill;
 #[path = "life/large.rs"]
 mod large;
+#[path = "life/nested.rs"]
+mod nested;
 #[path = "life/stopped.rs"]
 mod stopped;
 #[path = "life/world.rs"]

@@ -42,7 +42,7 @@ pub struct Share {
     users: String,
     homes: PathBuf,
     program: PathBuf,
-    conf: PathBuf,
+    pub conf: PathBuf,
     rest: String,
     key: PathBuf,
     cluster: String,
@@ -94,6 +94,20 @@ impl Cluster {
         }
     }
 
+    /// Lets the member of a share have so many jobs at a time.
+    pub fn limit(&self, share: &Share, jobs: u32) {
+        let set = format!("GrpSubmitJobs={jobs}");
+        let account = share.member();
+        let words = ["sacctmgr", "-iQ", "modify", "account", &account, "set"];
+        self.daemons.admin(&[&words[..], &[&set]].concat());
+    }
+
+    /// Jobs of the member of a share that are not over.
+    pub fn going_on(&self, share: &Share) -> String {
+        let member = share.member();
+        self.daemons.admin(&["squeue", "-h", "-u", &member])
+    }
+
     /// What accounting says of all attempts of jobs of a name, or of all names: state, seconds, processors.
     pub fn accounted(&self, name: Option<&str>) -> Vec<(String, u64, u64)> {
         let mut words = vec!["sacct", "-X", "-D", "-P", "-n", "-a", "-S", "1970-01-02"];
@@ -111,6 +125,10 @@ impl Cluster {
 }
 
 impl Share {
+    fn member(&self) -> String {
+        self.users.clone() + "000"
+    }
+
     /// The pool. `own`: where the worker keeps what it needs for the cluster's jobs.
     pub fn pool(&self, own: &Path) -> PoolSettings {
         let (share, state) = (self.clone(), own.join("submissions"));

@@ -61,6 +61,8 @@ pub struct Order {
     pub good_key: bool,
     /// The input is that many bytes of noise, and the job gives it back.
     pub large: Option<u64>,
+    /// The job submits others, to the cluster with this `slurm.conf`.
+    pub nested: Option<String>,
 }
 
 impl Default for Order {
@@ -74,6 +76,7 @@ impl Default for Order {
             damaged: false,
             good_key: true,
             large: None,
+            nested: None,
         }
     }
 }
@@ -115,7 +118,7 @@ impl World {
 
     /// A world without jobs.
     pub fn create(root: &Path) -> Self {
-        for name in ["tiny", "large"] {
+        for name in ["tiny", "large", "nested"] {
             let template = root.join("library").join(name);
             std::fs::create_dir_all(&template).unwrap();
             let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/life");
@@ -204,9 +207,10 @@ impl World {
     /// Submits a job as `ve` does.
     pub async fn order(&self, id: AgreementId, order: &Order) {
         let artifacts = self.artifacts();
-        let (name, input) = match order.large {
-            Some(length) => ("large", self.seal_noise(length)),
-            None => ("tiny", self.seal_words(order).await),
+        let (name, input) = match (order.large, &order.nested) {
+            (Some(length), _) => ("large", self.seal_noise(length)),
+            (None, Some(conf)) => ("nested", self.seal_words(order, conf).await),
+            (None, None) => ("tiny", self.seal_words(order, &self.words()).await),
         };
         let (key, sealed) = input;
         let (hash, length) = (H256(sealed.hash), sealed.length);
@@ -216,7 +220,7 @@ impl World {
             [9; 32]
         };
         let parameters = match name {
-            "large" => serde_json::json!({}),
+            "large" | "nested" => serde_json::json!({}),
             _ => {
                 serde_json::json!({ "seconds": order.seconds, "status": order.status, "tasks": order.tasks })
             }
@@ -313,10 +317,10 @@ impl World {
     }
 
     /// Uploads the words, or what the order says in their place.
-    async fn seal_words(&self, order: &Order) -> (ContentKey, SealedBody) {
+    async fn seal_words(&self, order: &Order, words: &str) -> (ContentKey, SealedBody) {
         let artifacts = self.artifacts();
         let binding = Binding::input(GENESIS, &CUSTOMER, 0);
-        let (key, sealed, body) = seal_with_key(self.words().as_bytes(), &binding).unwrap();
+        let (key, sealed, body) = seal_with_key(words.as_bytes(), &binding).unwrap();
         if order.uploaded {
             let length = body.len();
             artifacts.put_blob(body).await.unwrap();

@@ -247,6 +247,11 @@ impl Shape for V40 {
         reply.said(live)
     }
 
+    fn live_of(&self, body: &[u8], user: &str) -> Parsed<Vec<Live>> {
+        let reply: Jobs<Job> = parse(body)?;
+        reply.only(|job| job.user_name == user).said(live)
+    }
+
     fn rows(&self, body: &[u8]) -> Parsed<Vec<DbRow>> {
         let reply: Jobs<DbJob> = parse(body)?;
         reply.said(row)
