@@ -38,6 +38,7 @@ pub trait Homes: Send + Sync {
     /// Whether nothing lies in the directory of a member.
     async fn is_empty(&self, member: &Identity) -> io::Result<bool>;
     /// Ends what a member still runs, on the cluster and on this machine, and removes all that lies in its directory.
+    /// `NotConnected`: the cluster gave no answer; `TimedOut`: what the member runs does not end.
     async fn clear(&self, member: &Identity) -> io::Result<()>;
 }
 
@@ -72,19 +73,22 @@ impl Homes for PoolSettings {
 impl PoolSettings {
     /// Ends all jobs of a member, those that its jobs have submitted too; waits a little for that.
     async fn end_jobs(&self, member: &Identity) -> io::Result<()> {
-        let client = self.clients.of(member).map_err(io::Error::other)?;
+        let no_answer = |why: String| io::Error::new(io::ErrorKind::NotConnected, why);
+        let client = self.clients.of(member).map_err(no_answer)?;
         let until = Instant::now() + ENDING;
         loop {
-            let left = client.end_all().await.map_err(io::Error::other)?;
+            let left = client.end_all().await;
+            let left = left.map_err(|error| no_answer(error.to_string()))?;
             if left == 0 {
                 return Ok(());
             }
             if Instant::now() >= until {
                 let user = &member.user;
-                return Err(io::Error::other(format!(
+                let why = format!(
                     "{left} jobs of {user} were asked to end and are still there, see `squeue -u {user}`; if they go on to \
                      submit others, set AllocNodes of the partitions to the machines that may submit"
-                )));
+                );
+                return Err(io::Error::new(io::ErrorKind::TimedOut, why));
             }
             tokio::time::sleep(ENDING_POLL).await;
         }
@@ -138,7 +142,11 @@ impl From<LeaseError> for StepError {
         let outside = match &error {
             LeaseError::Store(_) => Outside::Store,
             LeaseError::Exhausted { .. } => Outside::Scheduler,
-            LeaseError::Member { .. } => Outside::Disk,
+            LeaseError::Member { source, .. } => match (source.raw_os_error(), source.kind()) {
+                (None, io::ErrorKind::TimedOut) => Outside::Member,
+                (None, io::ErrorKind::NotConnected) => Outside::Scheduler,
+                _ => Outside::Disk,
+            },
         };
         Self::Unanswered {
             outside,
