@@ -18,6 +18,7 @@ use super::{
 pub async fn billed_by_accounting<B: OwnBed>(run: &Run<B>) {
     step("suspension", run.suspension()).await;
     step("array", run.array_in_part()).await;
+    step("cancelled by another", run.cancelled_by_another()).await;
     step("preemption", run.preemption()).await;
     step("hold", run.hold()).await;
     step("requeue and hold", run.requeue_and_hold()).await;
@@ -81,10 +82,20 @@ impl<B: OwnBed> Run<B> {
         let rows = self.ended(&id, EndState::Cancelled).await;
         let started: Vec<bool> = rows.iter().map(|r| r.started.is_some()).collect();
         assert_eq!(started, [true, true, true, false, false]);
+        assert!(rows[1..].iter().all(|row| row.by_owner), "{rows:?}");
         assert_eq!(rows[0].state, Some(EndState::Failed { exit_code: 9 }));
         assert!(rows[1..]
             .iter()
             .all(|r| r.state == Some(EndState::Cancelled)));
+    }
+
+    /// Not by the user that it runs as.
+    async fn cancelled_by_another(&self) {
+        let id = self.up(&self.job(WAIT)).await;
+        self.admin(&["scancel", number(&id)]);
+        let rows = self.ended(&id, EndState::Cancelled).await;
+        let by_owner = super::me() == job_user();
+        assert_eq!(rows[0].by_owner, by_owner, "{rows:?}");
     }
 
     async fn preemption(&self) {

@@ -85,6 +85,9 @@ struct DbJob {
     array: Array,
     state: State,
     time: Time,
+    /// Empty for nobody.
+    #[serde(default)]
+    kill_request_user: String,
     #[serde(default)]
     exit_code: ExitCode,
     tres: Tres,
@@ -382,6 +385,7 @@ fn row(job: DbJob) -> Result<DbRow, String> {
             comment: job.comment.job.unwrap_or_default(),
             submit_line: job.submit_line,
             words,
+            by_owner: job.kill_request_user == job.user,
             exit: {
                 let exit = job.exit_code.exit();
                 (exit.code, exit.signal)

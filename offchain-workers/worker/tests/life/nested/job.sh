@@ -12,3 +12,6 @@ for _ in $(seq 50); do
 done
 echo "$taken" >"$VE_OUTPUT_DIR/taken.txt"
 sleep 2
+# And it would rather not be paid for.
+scancel "$SLURM_JOB_ID"
+sleep 60
