@@ -38,7 +38,7 @@ pub struct Users {
     member: String,
 }
 
-fn run(program: &str, words: &[&str]) -> Output {
+pub fn run(program: &str, words: &[&str]) -> Output {
     Command::new(program).args(words).output().unwrap()
 }
 

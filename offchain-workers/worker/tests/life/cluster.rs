@@ -4,7 +4,7 @@
 #[path = "../../../../tests/support/slurm_daemons.rs"]
 mod daemons;
 
-use crate::agent::{copy, is_root, must};
+use crate::agent::{copy, is_root, must, run};
 use daemons::Daemons;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -32,7 +32,20 @@ pub enum By {
 /// Gone with its users when dropped.
 pub struct Cluster {
     daemons: Daemons,
+    // After those whose jobs run as them.
+    _members: Members,
     directory: tempfile::TempDir,
+}
+
+/// Users that no other cluster has. The cluster's script would keep them until the last cluster of this machine has gone.
+struct Members(Vec<String>);
+
+impl Drop for Members {
+    fn drop(&mut self) {
+        for member in &self.0 {
+            run("flock", &["/run", "userdel", "--force", "--remove", member]);
+        }
+    }
 }
 
 /// What one world knows of the cluster: a pool of one, which no other world has at the same time.
@@ -70,13 +83,17 @@ impl Cluster {
             ("VE_SLURM_USERS", &members.join(" ")),
         ];
         let daemons = Daemons::start(at, &settings);
-        for member in members {
-            let home = at.join("homes").join(&member);
+        for member in &members {
+            let home = at.join("homes").join(member);
             fs::create_dir_all(&home).unwrap();
             fs::set_permissions(&home, fs::Permissions::from_mode(0o700)).unwrap();
             must("chown", &[&format!("{member}:"), home.to_str().unwrap()]);
         }
-        Some(Self { daemons, directory })
+        Some(Self {
+            daemons,
+            _members: Members(members),
+            directory,
+        })
     }
 
     /// The share of a world.
