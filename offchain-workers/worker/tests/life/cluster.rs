@@ -11,7 +11,10 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        atomic::{AtomicU32, Ordering},
+        Arc,
+    },
     time::Duration,
 };
 use ve_provider::{files::Agent, PoolSettings};
@@ -32,6 +35,8 @@ pub enum By {
 /// Gone with its users when dropped.
 pub struct Cluster {
     daemons: Daemons,
+    /// What the names of its users begin with.
+    users: String,
     // After those whose jobs run as them.
     _members: Members,
     directory: tempfile::TempDir,
@@ -61,10 +66,6 @@ pub struct Share {
     cluster: String,
 }
 
-fn users(number: usize) -> String {
-    format!("vek{}n{number}-", std::process::id())
-}
-
 impl Cluster {
     /// A cluster that is shared by so many worlds. `None`, and it says so, without the rights to make users.
     pub fn start(worlds: usize) -> Option<Self> {
@@ -76,14 +77,18 @@ impl Cluster {
         fs::set_permissions(at, fs::Permissions::from_mode(0o711)).unwrap();
         let program = Path::new(env!("CARGO_BIN_EXE_virtengine-worker"));
         copy(program, &at.join("virtengine-worker"));
-        let members: Vec<String> = (0..worlds).map(|n| users(n) + "000").collect();
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let users = format!("vek{}c{number}n", std::process::id());
+        let members = (0..worlds).map(|n| format!("{users}{n}-000"));
+        let members = Members(members.collect());
         let settings = [
             ("VE_SLURM_CPUS", "32"),
             ("VE_SLURM_POOL", "1"),
-            ("VE_SLURM_USERS", &members.join(" ")),
+            ("VE_SLURM_USERS", &members.0.join(" ")),
         ];
         let daemons = Daemons::start(at, &settings);
-        for member in &members {
+        for member in &members.0 {
             let home = at.join("homes").join(member);
             fs::create_dir_all(&home).unwrap();
             fs::set_permissions(&home, fs::Permissions::from_mode(0o700)).unwrap();
@@ -91,7 +96,8 @@ impl Cluster {
         }
         Some(Self {
             daemons,
-            _members: Members(members),
+            users,
+            _members: members,
             directory,
         })
     }
@@ -101,7 +107,7 @@ impl Cluster {
         let at = self.directory.path();
         Share {
             by,
-            users: users(number),
+            users: format!("{}{number}-", self.users),
             homes: at.join("homes"),
             program: at.join("virtengine-worker"),
             conf: self.daemons.conf(),
