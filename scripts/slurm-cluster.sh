@@ -137,7 +137,8 @@ SlurmctldPort=$port
 SlurmUser=$slurm_user
 SlurmdUser=$me
 AuthType=auth/munge
-AuthInfo=socket=$home/munge/munge.sock
+# A requeued job waits until what its first attempt was allowed to start with has expired: two minutes if this is not said.
+AuthInfo=socket=$home/munge/munge.sock,cred_expire=30
 CredType=cred/munge
 AuthAltTypes=auth/jwt
 AuthAltParameters=jwt_key=$etc/jwt_hs256.key
@@ -218,6 +219,8 @@ for _ in 1 2; do
   for environ in \$(grep -lsz "^SLURM_JOB_ID=\$SLURM_JOB_ID\\$" /proc/[0-9]*/environ); do
     # Another cluster on this machine has a job of this number too.
     grep -qsz '^SLURM_CONF=$SLURM_CONF\$' "\$environ" || continue
+    # What ends the same job on another node is no part of it, and all nodes are this machine. A job's user owns none.
+    if [ -O "\$environ" ] && grep -qsz '^SLURM_SCRIPT_CONTEXT=' "\$environ"; then continue; fi
     pid=\${environ#/proc/}
     pid=\${pid%/environ}
     case \$(cat "/proc/\$pid/comm" 2>/dev/null) in slurm*) continue ;; esac

@@ -249,12 +249,17 @@ impl Context {
             }
             Ok(None) => InScheduler::Absent,
             Err(error) => {
-                let who = [Outside::Scheduler.name()];
-                self.metrics.unanswered.with_label_values(&who).inc();
                 tracing::warn!(job = local.agreement, %error, "the scheduler was asked");
-                InScheduler::Unknown
+                self.unclear()
             }
         }
+    }
+
+    /// A question to a scheduler that had no usable answer.
+    fn unclear(&self) -> InScheduler {
+        let who = [Outside::Scheduler.name()];
+        self.metrics.unanswered.with_label_values(&who).inc();
+        InScheduler::Unknown
     }
 
     /// What a status means. `submitted`: the hand-over is on record.
@@ -288,14 +293,14 @@ impl Context {
                     }
                     Err(error) => {
                         tracing::warn!(scheduler_job = %id, %error, "the accounting was asked");
-                        InScheduler::Unknown
+                        self.unclear()
                     }
                 }
             }
             Status::Absent => InScheduler::Absent,
             Status::Unknown(reason) => {
                 tracing::warn!(scheduler_job = %id, reason, "the scheduler does not know now");
-                InScheduler::Unknown
+                self.unclear()
             }
         }
     }

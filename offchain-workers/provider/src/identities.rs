@@ -14,7 +14,13 @@ use crate::{
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use sp_core::crypto::AccountId32;
-use std::{collections::BTreeSet, io, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    io,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::Mutex;
 use ve_slurm::identity::{Identity, PerMember, Pool};
 use ve_store::{Database, Record};
@@ -22,6 +28,9 @@ use virtengine_primitives::{AgreementId, ClusterId};
 
 const KIND: &str = "identity-lease";
 const PAGE: u32 = 500;
+/// How long the jobs of a member that is cleared may take to end before it is tried again later, and how often to look.
+const ENDING: Duration = Duration::from_secs(5);
+const ENDING_POLL: Duration = Duration::from_millis(250);
 
 /// The directories of a pool's members.
 #[async_trait]
@@ -29,6 +38,7 @@ pub trait Homes: Send + Sync {
     /// Whether nothing lies in the directory of a member.
     async fn is_empty(&self, member: &Identity) -> io::Result<bool>;
     /// Ends what a member still runs, on the cluster and on this machine, and removes all that lies in its directory.
+    /// `NotConnected`: the cluster gave no answer; `TimedOut`: what the member runs does not end.
     async fn clear(&self, member: &Identity) -> io::Result<()>;
 }
 
@@ -52,14 +62,38 @@ impl Homes for PoolSettings {
 
     async fn clear(&self, member: &Identity) -> io::Result<()> {
         // First what runs on the cluster: it could go on writing, and reading what the next customer brings.
-        let client = self.clients.of(member).map_err(io::Error::other)?;
-        client.end_all().await.map_err(io::Error::other)?;
-        let (agent, member, home) = self.of(member);
-        tokio::task::spawn_blocking(move || agent.clear(&member, &home)).await?
+        self.end_jobs(member).await?;
+        let (agent, whom, home) = self.of(member);
+        tokio::task::spawn_blocking(move || agent.clear(&whom, &home)).await??;
+        // What ran here until a moment ago may have submitted more.
+        self.end_jobs(member).await
     }
 }
 
 impl PoolSettings {
+    /// Ends all jobs of a member, those that its jobs have submitted too; waits a little for that.
+    async fn end_jobs(&self, member: &Identity) -> io::Result<()> {
+        let no_answer = |why: String| io::Error::new(io::ErrorKind::NotConnected, why);
+        let client = self.clients.of(member).map_err(no_answer)?;
+        let until = Instant::now() + ENDING;
+        loop {
+            let left = client.end_all().await;
+            let left = left.map_err(|error| no_answer(error.to_string()))?;
+            if left == 0 {
+                return Ok(());
+            }
+            if Instant::now() >= until {
+                let user = &member.user;
+                let why = format!(
+                    "{left} jobs of {user} were asked to end and are still there, see `squeue -u {user}`; if they go on to \
+                     submit others, set AllocNodes of the partitions to the machines that may submit"
+                );
+                return Err(io::Error::new(io::ErrorKind::TimedOut, why));
+            }
+            tokio::time::sleep(ENDING_POLL).await;
+        }
+    }
+
     fn of(&self, member: &Identity) -> (Agent, Identity, PathBuf) {
         (self.agent.clone(), member.clone(), self.pool.home(member))
     }
@@ -108,7 +142,11 @@ impl From<LeaseError> for StepError {
         let outside = match &error {
             LeaseError::Store(_) => Outside::Store,
             LeaseError::Exhausted { .. } => Outside::Scheduler,
-            LeaseError::Member { .. } => Outside::Disk,
+            LeaseError::Member { source, .. } => match (source.raw_os_error(), source.kind()) {
+                (None, io::ErrorKind::TimedOut) => Outside::Member,
+                (None, io::ErrorKind::NotConnected) => Outside::Scheduler,
+                _ => Outside::Disk,
+            },
         };
         Self::Unanswered {
             outside,

@@ -303,3 +303,20 @@ async fn release_should_keep_a_member_from_others_when_its_directory_cannot_be_c
     );
     assert!(disk.in_home(&member.user).is_empty());
 }
+
+#[test]
+fn lease_error_should_blame_the_disk_for_no_more_than_files() {
+    let of = |source: io::Error| {
+        let user = "vejob000".to_owned();
+        match StepError::from(LeaseError::Member { user, source }) {
+            StepError::Unanswered { outside, .. } => outside,
+            other => panic!("{other:?}"),
+        }
+    };
+    let said = |kind| of(io::Error::new(kind, "said"));
+    assert_eq!(said(io::ErrorKind::TimedOut), Outside::Member);
+    assert_eq!(said(io::ErrorKind::NotConnected), Outside::Scheduler);
+    assert_eq!(said(io::ErrorKind::Other), Outside::Disk);
+    // The file system's own.
+    assert_eq!(of(nix::errno::Errno::ETIMEDOUT.into()), Outside::Disk);
+}

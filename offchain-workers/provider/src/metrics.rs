@@ -31,7 +31,7 @@ pub struct Metrics {
     pub calls_failed: IntCounterVec,
     /// Usage reports on chain.
     pub usage_reports: IntCounter,
-    /// Steps that failed because somebody did not answer, by whom.
+    /// Steps and questions that failed because somebody did not answer, by whom.
     pub unanswered: IntCounterVec,
     /// Seconds of one step of one job, by step.
     pub step_seconds: HistogramVec,
@@ -72,7 +72,7 @@ impl Metrics {
             unanswered: IntCounterVec::new(
                 opts(
                     "unanswered_total",
-                    "Steps that failed because somebody did not answer",
+                    "Steps and questions that failed because somebody did not answer",
                 ),
                 &["who"],
             )?,

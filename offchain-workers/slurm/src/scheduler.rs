@@ -94,9 +94,9 @@ pub trait Scheduler: Send + Sync {
     /// accounting cannot be removed removes the rest.
     async fn forget(&self, id: &SchedulerJobId) -> Result<(), ForgetError>;
 
-    /// Ends every job of the user that this client acts for, whatever its name: a job may have submitted others. `Ok` only
-    /// when none is left; until then it is called again. A scheduler without users of its own has nothing to do.
-    async fn end_all(&self) -> Result<(), QueryError> {
-        Ok(())
+    /// Asks every job of the user that this client acts for to end, whatever its name: a job may have submitted others.
+    /// Returns how many there still were: until that is 0 it is called again. A scheduler without users of its own has none.
+    async fn end_all(&self) -> Result<usize, QueryError> {
+        Ok(0)
     }
 }

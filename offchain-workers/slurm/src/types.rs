@@ -248,6 +248,9 @@ pub struct Attempt {
     pub elapsed_ms: u64,
     /// How it ended; `None` while it runs.
     pub state: Option<EndState>,
+    /// Whether it was cancelled as the user that it ran as: by whoever acts for that user here, or by the job itself.
+    #[serde(default)]
+    pub by_owner: bool,
     /// What the scheduler adds for people ("more than 64 processes"), or empty.
     pub detail: String,
 }

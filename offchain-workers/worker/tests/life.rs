@@ -6,12 +6,16 @@ mod acceptance;
 mod agent;
 #[path = "life/chain.rs"]
 mod chain;
+#[path = "life/cluster.rs"]
+mod cluster;
 #[path = "life/disk.rs"]
 mod disk;
 #[path = "life/kill.rs"]
 mod kill;
 #[path = "life/large.rs"]
 mod large;
+#[path = "life/nested.rs"]
+mod nested;
 #[path = "life/stopped.rs"]
 mod stopped;
 #[path = "life/world.rs"]

@@ -73,15 +73,23 @@ fn task_results(rows: &[Attempt]) -> Vec<TaskResult> {
 
 /// How a job ended, from the accounting of its tasks.
 ///
-/// A cancellation that its customer did not ask for is the provider's doing. `None` if the scheduler used a word that
-/// decides nothing.
-pub(crate) fn reason_of(state: &EndState, cancel_requested: bool) -> Option<EndReason> {
+/// A cancellation that its customer did not ask for is the provider's doing, unless it was `its_own`: a job that ends itself,
+/// or another job of the same customer, is not free. `None` if the scheduler used a word that decides nothing.
+pub(crate) fn reason_of(
+    state: &EndState,
+    cancel_requested: bool,
+    its_own: bool,
+    started: bool,
+) -> Option<EndReason> {
     Some(match state {
         EndState::Completed => EndReason::Completed,
         EndState::Failed { .. } => EndReason::Failed,
         EndState::OutOfMemory => EndReason::OutOfMemory,
         EndState::TimedOut => EndReason::TimedOut,
         EndState::Cancelled if cancel_requested => EndReason::Cancelled,
+        EndState::Cancelled if its_own && started => EndReason::Failed,
+        // Of the ends that a job may have which never started, the customer's.
+        EndState::Cancelled if its_own => EndReason::BadInput,
         EndState::Cancelled => EndReason::ProviderFailure,
         EndState::NodeFailure => EndReason::NodeFailure,
         EndState::BootFailure => EndReason::BootFailure,
@@ -144,18 +152,24 @@ impl Step<'_> {
                     outside: Outside::Scheduler,
                     reason: "it says that the job ended, but its accounting does not yet".into(),
                 })?;
-                let reason =
-                    reason_of(&end, cancel_requested).ok_or_else(|| StepError::Unanswered {
-                        outside: Outside::Scheduler,
-                        reason: format!(
-                            "it ended the job in an unknown way ({end:?}); update the worker"
-                        ),
-                    })?;
+                // What this worker asked to end was ended as the job's user too.
+                let its_own = local.cancelled_at.is_none() && rows.iter().any(|r| r.by_owner);
+                let started = self.job.started_at.is_some();
+                let reason = reason_of(&end, cancel_requested, its_own, started);
+                let reason = reason.ok_or_else(|| StepError::Unanswered {
+                    outside: Outside::Scheduler,
+                    reason: format!(
+                        "it ended the job in an unknown way ({end:?}); update the worker"
+                    ),
+                })?;
                 let mut explanation: Vec<&str> = rows
                     .iter()
                     .map(|r| r.detail.as_str())
                     .filter(|d| !d.is_empty())
                     .collect();
+                if its_own && !cancel_requested && end == EndState::Cancelled {
+                    explanation.push("a job of your own cancelled it on the cluster");
+                }
                 explanation.dedup();
                 let explanation = explanation.join("; ");
                 (
@@ -503,9 +517,30 @@ mod tests {
             (EndState::Completed, true, EndReason::Completed),
         ];
         for (state, requested, expected) in cases {
-            assert_eq!(reason_of(&state, requested), Some(expected), "{state:?}");
+            for started in [true, false] {
+                let reason = reason_of(&state, requested, false, started);
+                assert_eq!(reason, Some(expected), "{state:?}");
+            }
         }
-        assert_eq!(reason_of(&EndState::Unknown("REVOKED".into()), false), None);
+        let unknown = EndState::Unknown("REVOKED".into());
+        assert_eq!(reason_of(&unknown, false, false, true), None);
+    }
+
+    #[test]
+    fn reason_should_be_the_customers_when_a_job_was_cancelled_by_itself() {
+        let cases = [
+            (false, true, EndReason::Failed),
+            (false, false, EndReason::BadInput),
+            (true, true, EndReason::Cancelled),
+            (true, false, EndReason::Cancelled),
+        ];
+        for (requested, started, expected) in cases {
+            let reason = reason_of(&EndState::Cancelled, requested, true, started);
+            assert_eq!(reason, Some(expected));
+        }
+        // It was over before.
+        let reason = reason_of(&EndState::NodeFailure, false, true, true);
+        assert_eq!(reason, Some(EndReason::NodeFailure));
     }
 
     #[test]

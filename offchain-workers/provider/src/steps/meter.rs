@@ -148,6 +148,7 @@ mod tests {
             },
             elapsed_ms: elapsed_s * 1_000,
             state,
+            by_owner: false,
             detail: String::new(),
         }
     }

@@ -25,7 +25,7 @@ pub(super) fn queue_format(separator: &str) -> String {
 
 /// `sacct --format`.
 pub(super) const ROW_FORMAT: &str = "JobID,State,ExitCode,Submit,Start,End,ElapsedRaw,Suspended,\
-                                     AllocTRES,Cluster,JobName,Comment,SubmitLine,JobIDRaw";
+                                     AllocTRES,Cluster,JobName,Comment,SubmitLine,JobIDRaw,UID";
 
 /// Lines of `n` fields each.
 fn lines(text: &str, separator: &str, n: usize) -> Result<Vec<Vec<String>>, String> {
@@ -96,8 +96,8 @@ pub(super) fn restarts(text: &str) -> Result<HashMap<u32, u32>, String> {
 /// slurmdbd's rows. Those of jobs that we cannot have made (several components) are left out.
 pub(super) fn rows(text: &str, separator: &str) -> Result<Vec<Row>, String> {
     let mut all = Vec::new();
-    for line in lines(text, separator, 14)? {
-        let [job, state, exit, submitted, started, ended, elapsed, suspended, tres, cluster, name, comment, submit_line, raw] =
+    for line in lines(text, separator, 15)? {
+        let [job, state, exit, submitted, started, ended, elapsed, suspended, tres, cluster, name, comment, submit_line, raw, uid] =
             line.as_slice()
         else {
             continue;
@@ -122,6 +122,7 @@ pub(super) fn rows(text: &str, separator: &str) -> Result<Vec<Row>, String> {
             comment: comment.clone(),
             submit_line: submit_line.clone(),
             words: vec![state.clone()],
+            by_owner: state.strip_prefix("CANCELLED by ") == Some(uid.as_str()),
             exit: (number("ExitCode", status)?, number("ExitCode", signal)?),
             submitted: time("Submit", submitted)?.ok_or("Submit is empty".to_owned())?,
             started: time("Start", started)?,
@@ -210,10 +211,10 @@ mod tests {
     fn rows_should_be_as_sacct_prints_them_when_jobs_differ() {
         // From a 22.05 cluster.
         let text = [
-            "3_[0-30:2]|CANCELLED by 1002|0:0|1795727802|None|1795727806|0|00:00:00||vetest|wrap|xx|sbatch --hold|3",
-            "7|SUSPENDED|0:0|1795727806|1795727806|Unknown|2|1-00:00:05|billing=1,cpu=1,mem=100M,node=1|vetest|wrap|||7",
-            "2_1|FAILED|9:0|1795727802|1795727803|1795727804|1|00:00:00|cpu=1,mem=100M,node=1|vetest|wrap|||5",
-            "9+0|RUNNING|0:0|1|1|Unknown|1|00:00:00||vetest|wrap|||9",
+            "3_[0-30:2]|CANCELLED by 1002|0:0|1795727802|None|1795727806|0|00:00:00||vetest|wrap|xx|sbatch --hold|3|1002",
+            "7|SUSPENDED|0:0|1795727806|1795727806|Unknown|2|1-00:00:05|billing=1,cpu=1,mem=100M,node=1|vetest|wrap|||7|1002",
+            "2_1|FAILED|9:0|1795727802|1795727803|1795727804|1|00:00:00|cpu=1,mem=100M,node=1|vetest|wrap|||5|1002",
+            "9+0|RUNNING|0:0|1|1|Unknown|1|00:00:00||vetest|wrap|||9|1002",
         ]
         .join("\n")
         .replace('|', S);
@@ -222,6 +223,8 @@ mod tests {
         assert_eq!((rows[0].job, rows[0].raw), (3, 3));
         assert!(rows[0].tasks.has(30) && !rows[0].tasks.has(3));
         assert_eq!((rows[0].started, rows[0].allocated), (None, None));
+        let by_owner: Vec<bool> = rows.iter().map(|row| row.by_owner).collect();
+        assert_eq!(by_owner, [true, false, false]);
         assert_eq!((rows[1].suspended_s, rows[1].ended), (86_405, None));
         assert_eq!((rows[2].exit, &rows[2].tasks), ((9, 0), &TaskSet::One(1)));
         assert!(super::rows("1|2\n", "|").is_err());

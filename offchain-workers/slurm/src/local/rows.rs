@@ -62,6 +62,7 @@ pub(crate) fn rows(
         },
         elapsed_ms: 0,
         state: None,
+        by_owner: false,
         detail: String::new(),
     };
     let mut all = Vec::new();

@@ -16,7 +16,10 @@ use super::{
     token::{Token, Tokens},
     version::{negotiate, Version},
 };
-use crate::slurm::{Diagnosis, Request};
+use crate::slurm::{
+    words::{phase, Phase},
+    Diagnosis, Request,
+};
 
 /// How long to wait for slurmctld to hand what it knows to slurmdbd, and how often to look.
 const DRAINING: Duration = Duration::from_secs(3);
@@ -200,15 +203,19 @@ impl Api {
         Ok(rows)
     }
 
-    /// The jobs of this user that are not over, whatever their names.
+    /// The jobs of this user that are not over, whatever their names. slurmctld's list: in older releases slurmdbd hears of
+    /// a new job up to five seconds later, and nothing says meanwhile that it is to be told.
     pub async fn unfinished(&self) -> Result<BTreeSet<u32>, Trouble> {
-        let mut jobs = BTreeSet::new();
-        // Older versions take one state at a time.
-        for state in ["PENDING", "RUNNING", "SUSPENDED"] {
-            let rows = self.rows(("state", state)).await?;
-            jobs.extend(rows.into_iter().map(|row| row.row.job));
-        }
-        Ok(jobs)
+        let path = |v: Version| v.slurm_list("jobs");
+        let of = &self.user;
+        let said = self
+            .ask(Method::GET, path, &[], None, |s, b| s.live_of(b, of))
+            .await?;
+        let jobs = self.by_controller(said).await?;
+        let going_on = jobs
+            .iter()
+            .filter(|job| phase(&job.record.words) != Phase::Over);
+        Ok(going_on.map(|job| job.record.job).collect())
     }
 
     async fn rows(&self, which: (&str, &str)) -> Result<Vec<DbRow>, Trouble> {

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     outcome::{latest, overall},
     scheduler::QueryError,
-    types::{Allocated, Attempt, Status, UnixMs, Warning},
+    types::{Allocated, Attempt, EndState, Status, UnixMs, Warning},
 };
 
 /// What both daemons answered about a job. Records and rows of other jobs may be among them and are left out.
@@ -370,7 +370,7 @@ fn to_attempt(
     row: &Row,
     task: u32,
     attempt: u32,
-    state: Option<crate::types::EndState>,
+    state: Option<EndState>,
     detail: String,
 ) -> Attempt {
     let ms = |seconds: u64| seconds.saturating_mul(1000);
@@ -401,6 +401,7 @@ fn to_attempt(
         } else {
             0
         },
+        by_owner: row.by_owner && state == Some(EndState::Cancelled),
         state,
         detail: detail.join("; "),
     }

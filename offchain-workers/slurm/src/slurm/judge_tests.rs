@@ -42,6 +42,7 @@ fn row(word: &str) -> Row {
         comment: String::new(),
         submit_line: format!("sbatch --comment={} --nodes=1-1", comment(1)),
         words: vec![word.to_owned()],
+        by_owner: false,
         exit: (0, 0),
         submitted: 100,
         started: (word != "PENDING").then_some(110),

@@ -47,6 +47,8 @@ pub struct Row {
     pub submit_line: String,
     /// Its state, as one word or several.
     pub words: Vec<String>,
+    /// Whether it was cancelled or requeued as the user that it belongs to.
+    pub by_owner: bool,
     /// Exit status and signal of its script.
     pub exit: (u16, u16),
     /// When it was submitted, requeued or resized: with cluster, job and task the key of the attempt.

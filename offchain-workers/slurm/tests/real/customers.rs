@@ -118,7 +118,7 @@ impl<B: OwnBed> Run<B> {
             matches!(cancelled, Err(QueryError::Absent | QueryError::Unknown(_))),
             "{cancelled:?}"
         );
-        assert_eq!(other.end_all().await, Ok(()));
+        assert_eq!(other.end_all().await, Ok(0));
         // Without going through this crate.
         let as_other = |words: &[&str]| self.bed.daemons().run_as(OTHER, words);
         let job = number(&id);
@@ -191,9 +191,10 @@ impl<B: OwnBed> Run<B> {
         at
     }
 
-    /// A job that submits fifty others gets as many as its account may have beside it, and they end with the lease.
+    /// A job submits fifty others, an array, one for another's account, and one that submits the next: it gets as many as its
+    /// account may have beside it, for that account only, and they end with the lease.
     async fn nested_jobs(&self) {
-        const MAY: &str = "4";
+        const MAY: &str = "5";
         let user = job_user();
         let limit = |jobs: &str| {
             let set = format!("GrpSubmitJobs={jobs}");
@@ -201,30 +202,53 @@ impl<B: OwnBed> Run<B> {
         };
         limit(MAY);
         let spec = self.job(&format!(
-            "export SLURM_CONF={}; cd $PWD; n=0; for i in $(seq 50); do \
-             sbatch -n 1 -t 5 -o /dev/null --wrap 'sleep 300' && n=$((n+1)); done; echo taken $n > up; sleep 300",
+            "export SLURM_CONF={}; cd $PWD; n=0; one='sbatch -t 5 -o /dev/null'\n\
+             printf '#!/bin/sh\\nsleep 1; echo >> rounds; until %s again; do sleep 0.1; done\\n' \"$one\" > again\n\
+             $one -a 0-4 --wrap 'sleep 300' && echo array > up\n\
+             $one -A {OTHER} --wrap 'sleep 300' && echo account > up\n\
+             $one again && n=1\n\
+             for i in $(seq 50); do last=$($one --parsable --wrap 'sleep 300') && n=$((n+1)) && mine=$last; done\n\
+             echo taken $n >> up; until [ -e go ]; do sleep 0.1; done; scancel $mine; sleep 300",
             self.bed.daemons().conf().display()
         ));
         let id = self.submitted(&spec).await;
         let up = spec.work_dir.join("up");
         self.file(&up).await;
-        assert_eq!(fs::read_to_string(&up).expect("told"), "taken 3\n");
+        let taken = fs::read_to_string(&up).expect("told");
+        assert_eq!(taken, "taken 4\n");
         // Nor does anybody else get more.
         let more = self.client.submit(&self.job("exit 0")).await;
         assert!(matches!(more, Err(SubmitError::Unavailable(_))), "{more:?}");
+        // Room for one more, so that one can follow another.
+        go(&spec);
         let other = self.bed.client_of(OTHER, Identity::default());
         let others = self.job("exit 0");
         let others_id = other.submit(&others).await.expect("submitted");
         wait_end(&*other, &others_id, self.bed.patience())
             .await
             .expect("ends");
-        eventually("all of them ended", || async {
-            self.client.end_all().await.map_err(|e| e.to_string())
+        eventually("one follows another", || async {
+            let rounds = fs::read_to_string(spec.work_dir.join("rounds")).unwrap_or_default();
+            match rounds.lines().count() {
+                0..3 => Err(rounds),
+                _ => Ok(()),
+            }
         })
         .await;
+        eventually("all of them ended", || async {
+            match self.client.end_all().await {
+                Ok(0) => Ok(()),
+                left => Err(format!("{left:?}")),
+            }
+        })
+        .await;
+        // Nothing is left that could submit the next.
         let left = self.admin(&["squeue", "-h", "-u", &user]);
         assert_eq!(left.trim(), "");
         self.ended(&id, EndState::Cancelled).await;
+        let of_other = ["sacct", "-X", "-n", "-a", "-A", OTHER, "-o", "User"];
+        let charged = self.admin(&of_other);
+        assert!(charged.lines().all(|who| who.trim() == OTHER), "{charged}");
         limit("-1");
     }
 

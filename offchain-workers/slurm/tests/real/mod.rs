@@ -4,6 +4,7 @@
 pub mod away;
 mod conforms;
 pub mod customers;
+#[path = "../../../../tests/support/slurm_daemons.rs"]
 mod daemons;
 pub mod interfered;
 pub mod run;

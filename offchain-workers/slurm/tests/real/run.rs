@@ -132,13 +132,6 @@ impl<B: OwnBed> Run<B> {
         let state = format!("State={state}");
         self.admin(&["scontrol", "update", "PartitionName=main", &state]);
     }
-
-    /// SLURM keeps a requeued job waiting for two minutes.
-    pub async fn hurry(&self, id: &SchedulerJobId) {
-        self.word(id, &["PENDING", "RUNNING", "COMPLETED"]).await;
-        let job = format!("JobId={}", number(id));
-        self.admin(&["scontrol", "update", &job, "StartTime=now"]);
-    }
 }
 
 /// Waits for a condition, generously.

@@ -13,7 +13,7 @@
 //! | `VE_SLURM_PARTITION` | partition, `main` |
 //! | `VE_SLURM_DIR` | directory that the nodes share with this machine, `/tmp` |
 //! | `VE_SLURM_OOM=1` | the cluster tells an end by memory apart (cgroups) |
-//! | `VE_SLURM_LONG=1` | also what takes minutes: second attempts, slurmctld gone for minutes, forgotten jobs while slurmdbd is away |
+//! | `VE_SLURM_LONG=1` | also what takes minutes: slurmctld gone for minutes, forgotten jobs while slurmdbd is away |
 //!
 //! The failure runs stop daemons, so they always use a cluster of their own. `scripts/debian13.sh` runs all of them on a SLURM
 //! of the second generation: its header has the command.

@@ -39,25 +39,33 @@ pub struct Users {
     member: String,
 }
 
-fn run(program: &str, words: &[&str]) -> Output {
+pub fn run(program: &str, words: &[&str]) -> Output {
     Command::new(program).args(words).output().unwrap()
 }
 
-fn must(program: &str, words: &[&str]) {
+pub fn must(program: &str, words: &[&str]) {
     let output = run(program, words);
     assert!(output.status.success(), "{program} {words:?}: {output:?}");
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     fs::copy(from, to).unwrap();
     fs::set_permissions(to, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Whether users can be made; says it if not.
+pub fn is_root() -> bool {
+    let root = run("id", &["-u"]).stdout == b"0\n";
+    if !root {
+        eprintln!("not run: making users needs root");
+    }
+    root
 }
 
 impl Users {
     /// `letter` tells those of tests apart that run at the same time.
     pub fn make(letter: char) -> Option<Self> {
-        if run("id", &["-u"]).stdout != b"0\n" {
-            eprintln!("not run: making users needs root");
+        if !is_root() {
             return None;
         }
         let directory = tempfile::tempdir().unwrap();

@@ -1,6 +1,9 @@
 //! A provider's whole world in a directory: chain, artifacts, scheduler, library, keys, one customer.
 
-use crate::chain::{FileChain, State, CLUSTER, GENESIS, OTHER_CLUSTER};
+use crate::{
+    chain::{FileChain, State, CLUSTER, GENESIS, OTHER_CLUSTER},
+    cluster::Share,
+};
 use prometheus::Registry;
 use sp_core::{crypto::AccountId32, H256};
 use std::{
@@ -24,6 +27,8 @@ use virtengine_primitives::{billing::*, blake2_256, hpc::*, AgreementId, AssetKi
 
 pub const CUSTOMER: [u8; 32] = [7; 32];
 pub const ARBITER: [u8; 32] = [8; 32];
+/// File of a world whose cluster is SLURM's.
+const SHARE: &str = "share.json";
 
 /// The world, found again by its directory.
 pub struct World {
@@ -35,6 +40,8 @@ pub struct World {
     pub customer_quota: Option<u64>,
     /// As whom jobs run; `None`: as the worker's own user.
     pub pool: Option<PoolSettings>,
+    /// How often the scheduler is asked.
+    pub poll: Duration,
     /// What `/healthz` would say.
     pub health: Health,
 }
@@ -54,6 +61,8 @@ pub struct Order {
     pub good_key: bool,
     /// The input is that many bytes of noise, and the job gives it back.
     pub large: Option<u64>,
+    /// The job submits others, to the cluster with this `slurm.conf`.
+    pub nested: Option<String>,
 }
 
 impl Default for Order {
@@ -67,6 +76,7 @@ impl Default for Order {
             damaged: false,
             good_key: true,
             large: None,
+            nested: None,
         }
     }
 }
@@ -85,19 +95,30 @@ pub fn secret(path: &Path) -> SecretKey {
 
 impl World {
     pub fn at(root: &Path) -> Self {
+        let share: Option<Share> = std::fs::read(root.join(SHARE))
+            .ok()
+            .map(|share| serde_json::from_slice(&share).unwrap());
         Self {
             root: root.to_owned(),
             chain: FileChain(root.to_owned()),
             store: root.join("worker.db"),
             customer_quota: None,
-            pool: None,
+            // Each answer of SLURM's costs processes of this machine.
+            poll: Duration::from_millis(if share.is_some() { 1_000 } else { 200 }),
+            pool: share.map(|share| share.pool(root)),
             health: Health::default(),
         }
     }
 
+    /// A world without jobs, whose cluster is SLURM's.
+    pub fn create_on(root: &Path, share: &Share) -> Self {
+        std::fs::write(root.join(SHARE), serde_json::to_vec(share).unwrap()).unwrap();
+        Self::create(root)
+    }
+
     /// A world without jobs.
     pub fn create(root: &Path) -> Self {
-        for name in ["tiny", "large"] {
+        for name in ["tiny", "large", "nested"] {
             let template = root.join("library").join(name);
             std::fs::create_dir_all(&template).unwrap();
             let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/life");
@@ -186,9 +207,10 @@ impl World {
     /// Submits a job as `ve` does.
     pub async fn order(&self, id: AgreementId, order: &Order) {
         let artifacts = self.artifacts();
-        let (name, input) = match order.large {
-            Some(length) => ("large", self.seal_noise(length)),
-            None => ("tiny", self.seal_words(order).await),
+        let (name, input) = match (order.large, &order.nested) {
+            (Some(length), _) => ("large", self.seal_noise(length)),
+            (None, Some(conf)) => ("nested", self.seal_words(order, conf).await),
+            (None, None) => ("tiny", self.seal_words(order, &self.words()).await),
         };
         let (key, sealed) = input;
         let (hash, length) = (H256(sealed.hash), sealed.length);
@@ -198,7 +220,7 @@ impl World {
             [9; 32]
         };
         let parameters = match name {
-            "large" => serde_json::json!({}),
+            "large" | "nested" => serde_json::json!({}),
             _ => {
                 serde_json::json!({ "seconds": order.seconds, "status": order.status, "tasks": order.tasks })
             }
@@ -295,10 +317,10 @@ impl World {
     }
 
     /// Uploads the words, or what the order says in their place.
-    async fn seal_words(&self, order: &Order) -> (ContentKey, SealedBody) {
+    async fn seal_words(&self, order: &Order, words: &str) -> (ContentKey, SealedBody) {
         let artifacts = self.artifacts();
         let binding = Binding::input(GENESIS, &CUSTOMER, 0);
-        let (key, sealed, body) = seal_with_key(self.words().as_bytes(), &binding).unwrap();
+        let (key, sealed, body) = seal_with_key(words.as_bytes(), &binding).unwrap();
         if order.uploaded {
             let length = body.len();
             artifacts.put_blob(body).await.unwrap();
@@ -318,8 +340,8 @@ impl World {
         "CANARY-plaintext-words ".repeat(1000)
     }
 
-    /// The role, as the binary puts it together, over this world.
-    pub async fn role(&self, observer: Observer) -> Role {
+    /// All that the role works with, as the binary puts it together, over this world.
+    pub async fn context(&self, observer: Observer) -> Context {
         let registry = Registry::new();
         let metrics = Metrics::register(&registry).unwrap();
         let as_worker = |scheduler: LocalScheduler| RunAs::Worker(Arc::new(scheduler));
@@ -350,7 +372,7 @@ impl World {
                 cancel: 1_000,
                 retention: 1_500,
             },
-            poll: Duration::from_millis(200),
+            poll: self.poll,
             input_grace: Duration::from_millis(800),
             parallel: 8,
             drain: Duration::from_secs(5),
@@ -358,14 +380,10 @@ impl World {
             job_path: "/usr/bin:/bin".into(),
         };
         let database = self.database().await;
-        let identities = self.pool.iter().map(|settings| {
-            let (pool, homes) = (settings.pool.clone(), Arc::new(settings.clone()));
-            let identities = Identities::new(database.clone(), CLUSTER, pool, homes);
-            (CLUSTER, identities)
-        });
-        let context = Context {
+        let identities = self.identities(&database).into_iter();
+        Context {
             chain: Arc::new(self.chain.clone()),
-            identities: identities.collect(),
+            identities: identities.map(|found| (CLUSTER, found)).collect(),
             records: Records::load(database.clone()).await.unwrap(),
             artifacts: Artifacts(self.artifacts()),
             library: Library::open(&self.root.join("library")).unwrap(),
@@ -374,8 +392,21 @@ impl World {
             metrics,
             health: self.health.clone(),
             observer,
-        };
-        Role::new(context)
+        }
+    }
+
+    fn identities(&self, database: &Database) -> Option<Identities> {
+        let settings = self.pool.as_ref()?;
+        let (pool, homes) = (settings.pool.clone(), Arc::new(settings.clone()));
+        Some(Identities::new(database.clone(), CLUSTER, pool, homes))
+    }
+
+    /// Number of members of the pool that are somebody's. Without a worker.
+    pub async fn leased(&self) -> usize {
+        match self.identities(&self.database().await) {
+            Some(identities) => identities.leased().await.unwrap(),
+            None => 0,
+        }
     }
 
     /// Opens the store; the role that had it before in this process may be giving it back still.
@@ -394,7 +425,7 @@ impl World {
     /// Runs the role in this process until `done`, at most `limit`.
     pub async fn run_until(&self, limit: Duration, done: impl Fn(&State) -> bool) {
         let (tell, stop) = watch::channel(false);
-        let role = self.role(unobserved()).await;
+        let role = Role::new(self.context(unobserved()).await);
         let working = tokio::spawn(role.run(stop));
         let begun = std::time::Instant::now();
         while !done(&self.chain.read()) {
@@ -419,7 +450,12 @@ impl World {
     }
 
     pub fn home(&self, id: AgreementId) -> PathBuf {
-        self.root.join("jobs").join(self.handle(id))
+        let member = self.pool.as_ref().map(|settings| {
+            let mut members = settings.pool.members();
+            settings.pool.home(&members.next().unwrap())
+        });
+        let all = member.unwrap_or_else(|| self.root.join("jobs"));
+        all.join(self.handle(id))
     }
 
     /// Accounting of a job in the scheduler.

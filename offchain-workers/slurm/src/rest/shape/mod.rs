@@ -69,6 +69,8 @@ pub(crate) trait Shape: Send + Sync {
     }
     /// Answer to `GET slurm job/{id}`.
     fn live(&self, body: &[u8]) -> Parsed<Vec<Live>>;
+    /// Answer to `GET slurm jobs`, those of one user.
+    fn live_of(&self, body: &[u8], user: &str) -> Parsed<Vec<Live>>;
     /// Answer to `GET slurmdb jobs`.
     fn rows(&self, body: &[u8]) -> Parsed<Vec<DbRow>>;
     /// Answer to `DELETE job/{id}`.
@@ -79,7 +81,7 @@ pub(crate) trait Shape: Send + Sync {
     fn ping(&self, body: &[u8]) -> Parsed<bool>;
     /// Answer to `GET slurmdb clusters`.
     fn clusters(&self, body: &[u8]) -> Parsed<Vec<DbCluster>>;
-    /// What a query of accounting needs to show all attempts of a job.
+    /// What a query of accounting needs to show all attempts of a job, each with its own times.
     fn all_attempts(&self) -> &'static [(&'static str, &'static str)];
     /// What follows the name of a list in a path.
     fn list_suffix(&self) -> &'static str;
@@ -221,6 +223,14 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
 }
 
 impl<T> Jobs<T> {
+    /// Leaves others out.
+    fn only(mut self, which: impl Fn(&T) -> bool) -> Self {
+        if let Some(jobs) = &mut self.jobs {
+            jobs.retain(which);
+        }
+        self
+    }
+
     /// No list and no complaint is no answer: it must not pass for "no such job".
     fn said<U>(self, each: impl Fn(T) -> Result<U, String>) -> Parsed<Vec<U>> {
         match (self.jobs, self.errors.is_empty()) {

@@ -40,6 +40,7 @@ struct DbJob {
     cluster: String,
     name: Option<String>,
     user: Option<String>,
+    kill_request_user: Option<String>,
     comment: Comment,
     array: Array,
     state: State,
@@ -147,6 +148,11 @@ impl Shape for V38 {
     fn live(&self, body: &[u8]) -> Parsed<Vec<Live>> {
         let reply: Jobs<Job> = parse(body)?;
         reply.said(live)
+    }
+
+    fn live_of(&self, body: &[u8], user: &str) -> Parsed<Vec<Live>> {
+        let reply: Jobs<Job> = parse(body)?;
+        reply.only(|job| job.user_name == user).said(live)
     }
 
     fn rows(&self, body: &[u8]) -> Parsed<Vec<DbRow>> {
@@ -276,6 +282,7 @@ fn row(job: DbJob) -> Result<DbRow, String> {
             comment: job.comment.job.unwrap_or_default(),
             submit_line: String::new(),
             words: vec![word],
+            by_owner: job.user.is_some() && job.kill_request_user == job.user,
             exit: (0, signal),
             submitted: job.time.submission,
             started,

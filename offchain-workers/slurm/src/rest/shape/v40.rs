@@ -85,6 +85,9 @@ struct DbJob {
     array: Array,
     state: State,
     time: Time,
+    /// Empty for nobody.
+    #[serde(default)]
+    kill_request_user: String,
     #[serde(default)]
     exit_code: ExitCode,
     tres: Tres,
@@ -247,6 +250,11 @@ impl Shape for V40 {
         reply.said(live)
     }
 
+    fn live_of(&self, body: &[u8], user: &str) -> Parsed<Vec<Live>> {
+        let reply: Jobs<Job> = parse(body)?;
+        reply.only(|job| job.user_name == user).said(live)
+    }
+
     fn rows(&self, body: &[u8]) -> Parsed<Vec<DbRow>> {
         let reply: Jobs<DbJob> = parse(body)?;
         reply.said(row)
@@ -295,7 +303,12 @@ impl Shape for V40 {
     }
 
     fn all_attempts(&self) -> &'static [(&'static str, &'static str)] {
-        &[("show_duplicates", "true")]
+        // Asked for anything special, slurmrestd also ends what is not over at the time of the question, and then counts time
+        // for which it is suspended, unless it is told not to.
+        &[
+            ("show_duplicates", "true"),
+            ("disable_truncate_usage_time", "true"),
+        ]
     }
 
     fn list_suffix(&self) -> &'static str {
@@ -372,6 +385,7 @@ fn row(job: DbJob) -> Result<DbRow, String> {
             comment: job.comment.job.unwrap_or_default(),
             submit_line: job.submit_line,
             words,
+            by_owner: job.kill_request_user == job.user,
             exit: {
                 let exit = job.exit_code.exit();
                 (exit.code, exit.signal)
