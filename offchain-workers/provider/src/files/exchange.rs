@@ -15,7 +15,7 @@ use std::{
 };
 
 /// How long a process that should end may take, before and after it is made to.
-const GRACE: Duration = Duration::from_secs(2);
+pub(super) const GRACE: Duration = Duration::from_secs(2);
 /// Pauses between two looks whether a process has ended, the first and the longest.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
 
@@ -151,7 +151,7 @@ mod tests {
         process::{Command, Stdio},
     };
 
-    const SILENCE: Duration = Duration::from_millis(400);
+    const SILENCE: Duration = Duration::from_secs(2);
 
     fn shell(script: &str) -> Child {
         Command::new("sh")
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn pipe_should_be_patient_when_the_other_end_is_slow_but_steady() {
         // Several times as long as the silence that is allowed.
-        let mut child = shell("for n in 1 2 3 4 5 6 7 8 9 10 11 12; do printf x; sleep 0.1; done");
+        let mut child = shell("for n in 1 2 3 4 5 6 7 8 9 10 11 12; do printf x; sleep 0.5; done");
         let mut stdout = Pipe::new(child.stdout.take().unwrap(), SILENCE).unwrap();
         let mut text = String::new();
         stdout.read_to_string(&mut text).unwrap();
@@ -195,7 +195,7 @@ mod tests {
         assert!(conclude(&mut child));
 
         let mut child =
-            shell("while head -c 65536 | grep -q .; do sleep 0.1; done; exec cat >/dev/null");
+            shell("while head -c 65536 | grep -q .; do sleep 0.25; done; exec cat >/dev/null");
         let mut stdin = Pipe::new(child.stdin.take().unwrap(), SILENCE).unwrap();
         stdin.write_all(&vec![b'x'; 1 << 20]).unwrap();
         drop(stdin);

@@ -71,8 +71,8 @@ impl Members {
         self.known(|known| known.silent.remove(user));
     }
 
-    /// A member gave none for `limit`: what to say of it.
-    pub(super) fn fell_silent(&self, user: &str, limit: Duration) -> io::Error {
+    /// A member gave none: what to say of it. `limit`: the silence that is allowed; `ended`: its process was ended instead.
+    pub(super) fn fell_silent(&self, user: &str, limit: Duration, ended: bool) -> io::Error {
         self.known(|known| {
             let pause = known.silent.get(user).map_or(limit, |s| s.pause * 2);
             let pause = pause.min(limit * LONGEST);
@@ -81,10 +81,15 @@ impl Members {
                 .silent
                 .insert(user.to_owned(), Silent { pause, again });
         });
+        let what = match ended {
+            true => format!("was ended; a job of {user} may have done so, or memory ran out"),
+            false => format!(
+                "did nothing for {} s; a job of {user} may have stopped it, or the file system hangs",
+                limit.as_secs()
+            ),
+        };
         silent(format!(
-            "a process that serves {user} did nothing for {} s; a job of {user} may have stopped it, or the file system \
-             hangs: `ps -u {user} -o pid,stat,args`",
-            limit.as_secs()
+            "a process that serves {user} {what}: `ps -u {user} -o pid,stat,args`"
         ))
     }
 
@@ -98,17 +103,17 @@ impl Members {
 mod tests {
     use super::*;
 
-    const LIMIT: Duration = Duration::from_millis(50);
+    const LIMIT: Duration = Duration::from_secs(2);
 
     #[test]
     fn member_should_be_asked_once_in_a_while_when_it_fell_silent() {
         let members = Members::default();
         members.ask("a").unwrap();
-        members.fell_silent("a", LIMIT);
+        members.fell_silent("a", LIMIT, false);
         assert!(members.ask("a").is_err());
         members.ask("b").unwrap();
         while members.ask("a").is_err() {
-            std::thread::yield_now();
+            std::thread::sleep(LIMIT / 20);
         }
         let error = members.ask("a").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut, "one asks already");
@@ -121,7 +126,7 @@ mod tests {
         let members = Members::default();
         let pauses: Vec<_> = (0..8)
             .map(|_| {
-                members.fell_silent("a", LIMIT);
+                members.fell_silent("a", LIMIT, false);
                 members.known(|known| known.silent["a"].pause / LIMIT.as_millis() as u32)
             })
             .map(|pause| pause.as_millis())

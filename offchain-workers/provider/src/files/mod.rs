@@ -70,7 +70,7 @@ pub trait JobFiles: Send + Sync {
 /// A file on its way. Dropped without [`Put::commit`], it leaves nothing under its name.
 ///
 /// An error of kind `TimedOut` without a number of the system, of this or of any call of [`JobFiles`], says that an agent
-/// fell silent: nothing is known of how far it came, and whoever stopped it may be a job of the same user.
+/// fell silent or was ended: nothing is known of how far it came, and whoever did that may be a job of the same user.
 pub trait Put: Write + Send {
     /// All bytes were written: on disk under its name when this returns.
     fn commit(self: Box<Self>) -> io::Result<()>;

@@ -1,7 +1,7 @@
 //! Files that only a member of the pool may touch: everything goes through an agent that runs as it.
 
 use super::{
-    exchange::{conclude, end, ends_within, Pipe},
+    exchange::{conclude, end, ends_within, Pipe, GRACE},
     layout::{requests, LayOut, LayOuts},
     members::Members,
     wire::listen,
@@ -11,7 +11,7 @@ use crate::beneath::{is_plain, Walk};
 use std::{
     ffi::OsString,
     io::{self, Read, Write},
-    os::unix::process::CommandExt,
+    os::unix::process::{CommandExt, ExitStatusExt},
     path::{Path, PathBuf},
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio},
     sync::Arc,
@@ -97,6 +97,7 @@ impl Agent {
         let child = Ended {
             child: Some(child),
             silent: false,
+            killed: false,
             agent: self.clone(),
             user: member.user.clone(),
         };
@@ -188,6 +189,8 @@ struct Ended {
     /// `None` only when dropped.
     child: Option<Child>,
     silent: bool,
+    /// It was ended by a signal before it could answer.
+    killed: bool,
     agent: Agent,
     user: String,
 }
@@ -201,6 +204,15 @@ impl Ended {
             }
         }
         Err(io::ErrorKind::TimedOut.into())
+    }
+
+    /// Looks whether it was ended by a signal. Shells, and SSH after them, say so by a status above 128.
+    fn look_whether_killed(&mut self) -> bool {
+        let by_signal = |status: std::process::ExitStatus| {
+            status.signal().is_some() || status.code().is_some_and(|code| code > 128 && code < 255)
+        };
+        self.killed = self.status(Instant::now() + GRACE).is_ok_and(by_signal);
+        self.killed
     }
 }
 
@@ -222,13 +234,21 @@ impl Drop for Ended {
 impl Asked {
     /// Draws the conclusions from how an exchange went.
     fn judged<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
+        let result = result.map_err(|error| match error.kind() {
+            // It was cut off in its answer.
+            io::ErrorKind::UnexpectedEof if self.child.look_whether_killed() => {
+                io::ErrorKind::TimedOut.into()
+            }
+            _ => error,
+        });
         let Ended { agent, user, .. } = &self.child;
         match result {
             // A time-out of the system, as the agent's file system may have one, has a number.
             Err(error)
                 if error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none() =>
             {
-                let error = agent.members.fell_silent(user, agent.silence);
+                let ended = self.child.killed;
+                let error = agent.members.fell_silent(user, agent.silence, ended);
                 self.child.silent = true;
                 Err(error)
             }
@@ -254,6 +274,10 @@ impl Asked {
             io::ErrorKind::TimedOut => Err(error),
             _ => self.complaint(&mut complaint).map(|()| error),
         };
+        let read = read.and_then(|error| match self.child.look_whether_killed() {
+            true => Err(io::ErrorKind::TimedOut.into()),
+            false => Ok(error),
+        });
         match self.judged(read) {
             Err(silence) => silence,
             Ok(error) => {

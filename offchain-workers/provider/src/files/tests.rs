@@ -219,7 +219,7 @@ fn answer_should_be_waited_for_when_the_agent_says_that_it_is_at_work() {
     assert_eq!(heard, "done");
 }
 
-const SILENCE: Duration = Duration::from_millis(500);
+const SILENCE: Duration = Duration::from_secs(3);
 
 /// An agent whose part a shell script plays.
 fn played_by(script: &str) -> Agent {
@@ -251,9 +251,7 @@ fn assert_gone(number: &Path) {
 
 #[test]
 fn every_request_should_end_when_its_agent_is_stopped() {
-    let directory = tempfile::tempdir().unwrap();
-    let number = directory.path().join("number");
-    let stopped = |before: &str| {
+    let stopped = |before: &str, number: &Path| {
         let agent = played_by(&format!(
             "echo $$ >{}; {before} kill -STOP $$",
             number.display()
@@ -265,7 +263,7 @@ fn every_request_should_end_when_its_agent_is_stopped() {
         offset: 0,
         most: 100,
     }];
-    type Request<'a> = &'a dyn Fn(&AsMember) -> io::Result<()>;
+    type Request<'a> = &'a (dyn Fn(&AsMember) -> io::Result<()> + Sync);
     let long = vec![0; 1 << 20];
     let write = |mut put: Box<dyn Put>| {
         put.write_all(&long)?;
@@ -289,19 +287,45 @@ fn every_request_should_end_when_its_agent_is_stopped() {
             })
         }),
     ];
-    for (before, request) in requests {
-        let files = stopped(before);
+    let check = &|before: &str, request: Request<'_>| {
+        let directory = tempfile::tempdir().unwrap();
+        let number = directory.path().join("number");
+        let files = stopped(before, &number);
         let begun = Instant::now();
         assert_silent(request(&files));
         assert!(begun.elapsed() >= SILENCE);
         assert_gone(&number);
         // Who comes next does not wait.
-        let begun = Instant::now();
         let again = files.remove().unwrap_err();
         assert_eq!(again.kind(), io::ErrorKind::TimedOut);
         assert!(again.to_string().contains("is asked again in"), "{again}");
-        assert!(begun.elapsed() < SILENCE / 2);
+    };
+    std::thread::scope(|scope| {
+        for (before, request) in requests {
+            scope.spawn(move || check(before, request));
+        }
+    });
+}
+
+#[test]
+fn agent_should_be_taken_for_silent_when_it_is_ended() {
+    for script in [
+        "kill -KILL $$",
+        "exit 137",
+        r"printf '\0\0'; kill -TERM $$",
+        r"printf '\0\0\0\0\4\0\0\0{'; kill -KILL $$",
+    ] {
+        let files = AsMember::new(played_by(script), member(), "/srv/job".into());
+        let error = files.walk("work").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{error}");
+        assert!(error.to_string().contains("was ended"), "{error}");
     }
+    // Who refuses is not ended, and says why.
+    let refused = played_by("echo not allowed >&2; exit 1");
+    let files = AsMember::new(refused, member(), "/srv/job".into());
+    let error = files.walk("work").unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::Other, "{error}");
+    assert!(error.to_string().contains("not allowed"), "{error}");
 }
 
 #[test]
@@ -327,7 +351,7 @@ fn command_should_end_when_it_is_stopped_or_never_done() {
 fn answer_should_be_taken_when_it_comes_slowly_and_steadily() {
     // `WORKING` for longer than the silence that is allowed, then `Some(12)`, byte by byte.
     let script = r"
-        for n in 1 2 3 4 5 6 7 8; do printf '\376\377\377\377'; sleep 0.1; done
+        for n in 1 2 3 4 5 6 7 8; do printf '\376\377\377\377'; sleep 0.5; done
         for byte in 000 000 000 000 002 000 000 000 061 062 000 000 000 000; do printf '\'$byte; sleep 0.1; done
     ";
     let files = AsMember::new(played_by(script), member(), "/srv/job".into());
