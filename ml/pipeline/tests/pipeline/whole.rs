@@ -161,7 +161,12 @@ fn jpeg_should_be_refused_when_the_decoder_passes_over_another_that_is_hidden_in
     huge.extend([0xff; 4]);
     huge.extend([1, 1, 0x11, 0, 0xff, 0xd9]);
     // Alone by the standard; the decoder takes a length behind them.
-    for marker in [&[0xff, 0x01][..], &[0xff, 0xd0], &[0xff, 0xd7], &[0xff, 0xd8]] {
+    for marker in [
+        &[0xff, 0x01][..],
+        &[0xff, 0xd0],
+        &[0xff, 0xd7],
+        &[0xff, 0xd8],
+    ] {
         let with = |inner: &[u8]| {
             let length = u16::try_from(2 + inner.len()).unwrap().to_be_bytes();
             [start, marker, &length, inner, rest].concat()
