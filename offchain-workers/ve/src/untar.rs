@@ -11,6 +11,8 @@ use std::{
 };
 
 const BLOCK: usize = 512;
+/// Most entries, and folders that their names imply: each takes memory.
+pub const MOST: usize = 1_000_000;
 
 /// One file that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub enum Refusal {
     Unreadable(io::Error),
     /// It is not a plain archive.
     Bad(String),
+    /// It has more than [`MOST`] files and folders.
+    TooMany,
     /// A file is there already.
     Exists(PathBuf),
 }
@@ -111,7 +115,10 @@ fn walk(
 ) -> Result<(), Refusal> {
     let mut seen: BTreeSet<PathBuf> = BTreeSet::new();
     let mut folders: BTreeSet<PathBuf> = BTreeSet::new();
-    loop {
+    for entries in 0..=MOST {
+        if entries + folders.len() > MOST {
+            break;
+        }
         let mut header = [0; BLOCK];
         archive
             .read_exact(&mut header)
@@ -145,7 +152,9 @@ fn walk(
         } else {
             format!("{prefix}/{name}")
         };
-        let padding = length.next_multiple_of(BLOCK as u64) - length;
+        let whole = length.checked_next_multiple_of(BLOCK as u64);
+        let padding =
+            whole.ok_or_else(|| bad(format!("the length of {name:?} is too large")))? - length;
         let mut content = (&mut *archive).take(length);
         match kind {
             b'0' | 0 => {
@@ -176,6 +185,7 @@ fn walk(
         }
         skip(&mut (&mut *archive).take(padding))?;
     }
+    Err(Refusal::TooMany)
 }
 
 /// Unpacks an archive into a folder, which is made if missing. Nothing is written if anything is wrong with it: it is
@@ -381,6 +391,47 @@ mod tests {
         let mut damaged = all.clone();
         damaged[3] ^= 1;
         assert!(list(&damaged[..]).is_err());
+    }
+
+    /// A header over and over.
+    struct Again<'a>(&'a [u8]);
+
+    impl Read for Again<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.0.read(buffer)
+        }
+
+        fn read_exact(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+            buffer.copy_from_slice(self.0);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn archive_should_be_refused_when_it_has_too_many_entries_or_folders() {
+        let folder = entry("folder", b'5', b"");
+        assert!(matches!(list(Again(&folder)), Err(Refusal::TooMany)));
+        // Each name has 46 folders of its own.
+        let deep: Vec<_> = (0..=MOST / 46)
+            .map(|n| entry(&format!("{n}{}", "/a".repeat(46)), b'0', b""))
+            .collect();
+        assert!(list(&archive(&deep[..1000])[..]).is_ok());
+        assert!(matches!(list(&archive(&deep)[..]), Err(Refusal::TooMany)));
+    }
+
+    #[test]
+    fn archive_should_be_refused_when_a_length_is_beyond_all_bounds() {
+        let mut header = entry("a", b'0', b"");
+        header[124..128].copy_from_slice(&[0x80, 0, 0, 0]);
+        header[128..136].fill(0xff);
+        header[148..156].fill(b' ');
+        let sum: u64 = header.iter().map(|b| u64::from(*b)).sum();
+        header[148..154].copy_from_slice(format!("{sum:06o}").as_bytes());
+        header[154] = 0;
+        assert!(matches!(
+            list(&archive(&[header])[..]),
+            Err(Refusal::Bad(_))
+        ));
     }
 
     #[test]

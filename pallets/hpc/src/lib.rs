@@ -592,7 +592,7 @@ pub mod pallet {
         /// input are paid as metered; node failure, boot failure, preemption and the provider's own failure are not
         /// paid. Before the first run only the latter, bad input, a requested cancellation and obstruction by the
         /// customer's other jobs are possible, nothing is paid, and a failure of the provider costs a share of its
-        /// bond.
+        /// bond. Obstruction is the provider's word alone, and as nothing is charged there is nothing to dispute.
         ///
         /// ## Parameters
         /// - `job`: which job.

@@ -417,7 +417,8 @@ pub enum EndReason {
     /// No candidate took it, or its end was not reported before `end_by`. Set by the chain alone.
     #[codec(index = 10)]
     Expired,
-    /// Processes of its customer's other jobs kept the provider from its files, so that it could not start in time.
+    /// Processes of its customer's other jobs kept the provider from its files, so that it could not start in time. The
+    /// provider alone asserts it and the chain cannot check it; nothing is charged, so a dispute has no amount.
     #[codec(index = 11)]
     Obstructed,
 }

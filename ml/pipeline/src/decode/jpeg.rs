@@ -21,7 +21,7 @@ pub(super) fn decode(file: &[u8]) -> Result<(Picture, Orientation), Reason> {
     decoder.decode_headers().map_err(reason)?;
     let (width, height) = decoder.dimensions().ok_or(Reason::PictureDamaged)?;
     check_size(width, height)?;
-    if !complete::is_complete(file, MAX_SCANS) {
+    if !complete::is_complete(file, (width, height), MAX_SCANS) {
         return Err(Reason::PictureDamaged);
     }
     // The decoder makes RGB of grey, YCbCr, CMYK and YCCK.

@@ -142,6 +142,45 @@ fn jpeg_should_be_refused_when_one_of_its_scans_is_missing() {
 }
 
 #[test]
+fn jpeg_should_be_refused_when_the_decoder_passes_over_another_that_is_hidden_in_it() {
+    let picture = fixture("baseline-444.jpg");
+    let (start, rest) = picture.split_at(2);
+    let plain = Kind {
+        colour: ColorType::Luma,
+        sampling: SAMPLINGS[0],
+        progressive: true,
+        fitted: false,
+        interval: 0,
+    };
+    let whole = decode(&picture).unwrap();
+    let [width, height] = [whole.width(), whole.height()].map(|n| u16::try_from(n).unwrap());
+    let hidden = plain.file(16, 8, 3);
+    let as_large = plain.file(width, height, 3);
+    // A progressive frame of 65535 x 65535.
+    let mut huge = vec![0xff, 0xc2, 0, 11, 8];
+    huge.extend([0xff; 4]);
+    huge.extend([1, 1, 0x11, 0, 0xff, 0xd9]);
+    // Alone by the standard; the decoder takes a length behind them.
+    for marker in [
+        &[0xff, 0x01][..],
+        &[0xff, 0xd0],
+        &[0xff, 0xd7],
+        &[0xff, 0xd8],
+    ] {
+        let with = |inner: &[u8]| {
+            let length = u16::try_from(2 + inner.len()).unwrap().to_be_bytes();
+            [start, marker, &length, inner, rest].concat()
+        };
+        for inner in [&hidden[..], &huge] {
+            assert_eq!(decode(&with(inner)).err(), DAMAGED, "{marker:x?}");
+        }
+        if marker[1] == 1 {
+            assert_eq!(decode(&with(&as_large)).err(), DAMAGED);
+        }
+    }
+}
+
+#[test]
 fn picture_should_be_refused_when_its_header_promises_more() {
     for name in JPEGS.into_iter().chain(PNGS) {
         for (width, height) in [(96, 128), (192, 64), (96, 80), (96, 65535)] {

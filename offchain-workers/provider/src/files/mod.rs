@@ -36,7 +36,8 @@ pub type Taker<'a> = dyn FnMut(usize, io::Result<&mut dyn Read>) -> io::Result<(
 /// The files below one job's directory. All calls block; none follows a link.
 pub trait JobFiles: Send + Sync {
     /// Makes the job's directory, those below it, and files with the directories that they lie in, all for their owner
-    /// alone and on disk when this returns. Directories that are there are kept, files are replaced, each whole.
+    /// alone. Content and names of the files are on disk when this returns; the names of new directories may not be yet.
+    /// Directories that are there are kept, files are replaced, each whole.
     fn lay_out(&self, directories: &[&str], files: &[PlacedFile]) -> io::Result<()>;
 
     /// Length of a regular file; `None` if there is none of that name.

@@ -26,6 +26,8 @@ use virtengine_primitives::{
 const MOST: u64 = 64 << 30;
 /// Largest piece of a log.
 const LOG_PIECE: u64 = 16 << 20;
+/// Largest summary of a result.
+const SUMMARY: u64 = 16 << 20;
 
 /// Fails unless the key in use is the job's customer: nothing else was sealed to it.
 fn ensure_own(context: &Context, id: AgreementId, job: &Job<AccountId32>) -> Result {
@@ -154,6 +156,43 @@ impl<R: Read> Read for Plain<R> {
     }
 }
 
+/// Where a result lies until it is unpacked: in the folder if it is there, otherwise beside it. What was fetched before an
+/// interruption is not fetched again; the hash in the name keeps any other file from being taken for it. The folder that it
+/// lies in is made.
+fn sealed_path(folder: &Path, hash: &[u8; 32]) -> Result<PathBuf> {
+    let (start, _) = hash.split_at(8);
+    let ending = format!(".{}.sealed", hex::encode(start));
+    if folder.is_dir() {
+        return Ok(folder.join(ending));
+    }
+    let mut name = folder.file_name().unwrap_or_default().to_os_string();
+    name.push(ending);
+    if let Some(parent) = folder.parent() {
+        std::fs::create_dir_all(parent).map_err(|e| Failure::file("making", parent, &e))?;
+    }
+    Ok(folder.with_file_name(name))
+}
+
+/// What the summary of an unpacked result says; `None`, and a note why, if it is none. It lists what was left behind, which
+/// the job has in its hands.
+fn summary(path: &Path) -> Option<ResultSummary> {
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(path).and_then(|f| f.take(SUMMARY + 1).read_to_end(&mut bytes));
+    let summary = match read {
+        Ok(length) if length as u64 > SUMMARY => {
+            Err(format!("it has more than {}", units::bytes(SUMMARY)))
+        }
+        Ok(_) => serde_json::from_slice(&bytes).map_err(|e| e.to_string()),
+        Err(e) => Err(e.to_string()),
+    };
+    summary
+        .map_err(|why| {
+            let why = ui::clean(why.as_bytes());
+            ui::note(format!("{} is not shown: {why}", path.display()));
+        })
+        .ok()
+}
+
 /// `ve get`.
 pub async fn get(
     context: &Context,
@@ -192,10 +231,7 @@ pub async fn get(
     let opener = || Opener::new(&header, &secret, &binding);
     let openers = (opener()?, opener()?);
     let folder = output.unwrap_or_else(|| PathBuf::from(format!("job-{id}")));
-    // Beside the folder: what was fetched before an interruption is not fetched again.
-    let mut sealed = folder.clone().into_os_string();
-    sealed.push(".sealed");
-    let sealed = PathBuf::from(sealed);
+    let sealed = sealed_path(&folder, &header.hash.0)?;
     let bar = ui::bytes_bar("fetching", header.length);
     context
         .artifacts()?
@@ -208,11 +244,11 @@ pub async fn get(
     let again = Plain::new(body()?, openers.1);
     let written = untar::unpack(first, again, &folder, force).map_err(refused)?;
     std::fs::remove_file(&sealed).map_err(|e| Failure::file("removing", &sealed, &e))?;
-    let summary = std::fs::read(folder.join("result.json"));
-    let summary = summary
-        .ok()
-        .filter(|_| written.iter().any(|w| w.path == Path::new("result.json")))
-        .and_then(|bytes| serde_json::from_slice::<ResultSummary>(&bytes).ok());
+    let summary = written
+        .iter()
+        .any(|w| w.path == Path::new("result.json"))
+        .then(|| summary(&folder.join("result.json")))
+        .flatten();
     if context.json {
         let files: Vec<Value> = written
             .iter()
@@ -286,6 +322,13 @@ fn refused(refusal: Refusal) -> Failure {
             format!("the result is not unpacked: {what}"),
             "its provider packed something that a result must not have; dispute the job with `ve dispute`",
         ),
+        Refusal::TooMany => Failure::local(
+            format!(
+                "the result is not unpacked: it has more than {} files and folders",
+                untar::MOST
+            ),
+            "let the job write fewer, or put them into an archive",
+        ),
         Refusal::Exists(path) => Failure::usage(
             format!("{} is there already", path.display()),
             "choose another folder with -o, or write over it with --force",
@@ -297,6 +340,44 @@ fn refused(refusal: Refusal) -> Failure {
 mod tests {
     use super::*;
     use ve_envelope::seal;
+
+    #[test]
+    fn result_should_be_fetched_into_any_folder_and_over_no_file_of_the_users() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let mine = ["out.sealed", "job5.sealed", ".sealed"].map(at);
+        mine.iter().for_each(|p| std::fs::write(p, "mine").unwrap());
+        for name in ["out", "out/", "results/job5", "a/b/../c/", ".", "", "./"] {
+            let sealed = sealed_path(&at(name), &[7; 32]).unwrap();
+            assert!(!sealed.exists(), "{name}");
+            assert_eq!(sealed, sealed_path(&at(name), &[7; 32]).unwrap(), "{name}");
+            assert_ne!(sealed, sealed_path(&at(name), &[8; 32]).unwrap(), "{name}");
+            // As it is opened to be fetched.
+            std::fs::write(&sealed, "sealed").unwrap();
+            std::fs::remove_file(&sealed).unwrap();
+        }
+        for path in &mine {
+            assert_eq!(std::fs::read(path).unwrap(), b"mine");
+        }
+        let [one, other] = ["one", "other"].map(|name| sealed_path(&at(name), &[7; 32]).unwrap());
+        assert_ne!(one, other, "fetched twice at a time");
+    }
+
+    #[test]
+    fn summary_should_be_read_when_it_is_not_too_long() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("result.json");
+        assert!(summary(&path).is_none());
+        let whole = serde_json::to_vec(
+            &json!({ "version": 1, "job": 7, "reason": "failed", "exit_code": 1, "partial": true, "tasks": [], "omitted": [] }),
+        );
+        let mut bytes = whole.unwrap();
+        for (length, read) in [(SUMMARY, true), (SUMMARY + 1, false)] {
+            bytes.resize(length as usize, b' ');
+            std::fs::write(&path, &bytes).unwrap();
+            assert_eq!(summary(&path).is_some_and(|s| s.partial), read, "{length}");
+        }
+    }
 
     #[test]
     fn plaintext_should_be_read_whole_or_fail_when_a_bit_of_the_body_is_wrong() {

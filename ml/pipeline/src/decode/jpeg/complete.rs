@@ -7,29 +7,33 @@
 use super::entropy::{word, Band, Data, Table, Tables};
 
 /// Whether every bit of every coefficient is in the file, and the end-of-image marker after them. Each of at most
-/// `max_scans` scans costs a walk over all blocks. The frame's size has been judged before: in progressive coding a block
-/// takes 8 bytes here.
+/// `max_scans` scans costs a walk over all blocks. In progressive coding a block takes 8 bytes here.
 ///
-/// What is not sequential or progressive Huffman coding is not complete.
-pub fn is_complete(file: &[u8], max_scans: usize) -> bool {
-    walk(file, max_scans).is_some_and(|frame| frame.is_whole())
+/// `size` is the width and height that the decoder found and that were judged: a frame that differs is not the one that will
+/// be decoded. It is not complete, nor is what is not sequential or progressive Huffman coding.
+pub fn is_complete(file: &[u8], size: (usize, usize), max_scans: usize) -> bool {
+    walk(file, size, max_scans).is_some_and(|frame| frame.is_whole())
 }
 
 /// The frame after all of its scans, or none if something is missing.
-fn walk(file: &[u8], max_scans: usize) -> Option<Frame> {
+fn walk(file: &[u8], size: (usize, usize), max_scans: usize) -> Option<Frame> {
     let mut data = Data::new(file, 2);
     let (mut frame, mut tables, mut interval, mut scans) = (None, Tables::default(), 0, 0);
     loop {
         let code = data.marker()?;
         match code {
             // B.1.1.3: markers that stand alone, and the end.
-            0x01 | 0xd0..=0xd8 => continue,
+            0xd0..=0xd8 => continue,
+            // Alone as well, for arithmetic coding: the decoder takes a segment behind it, and what is hidden there is not seen.
+            0x01 => return None,
             0xd9 => return frame,
             _ => {}
         }
         let segment = data.segment()?;
         match code {
-            0xc0..=0xc2 if frame.is_none() => frame = Some(Frame::new(segment, code == 0xc2)?),
+            0xc0..=0xc2 if frame.is_none() => {
+                frame = Some(Frame::new(segment, code == 0xc2, size)?)
+            }
             0xc4 => tables.define(segment)?,
             0xdd => interval = word(segment)?,
             0xda => {
@@ -76,8 +80,8 @@ struct Part<'a> {
 }
 
 impl Frame {
-    /// B.2.2.
-    fn new(segment: &[u8], progressive: bool) -> Option<Self> {
+    /// B.2.2. None if its width and height are others.
+    fn new(segment: &[u8], progressive: bool, expected: (usize, usize)) -> Option<Self> {
         let ([precision, size @ .., count], rest) = segment.split_first_chunk::<6>()?;
         let (height, width) = (word(size)?, word(&size[2..])?);
         let (parts, rest) = rest.as_chunks::<3>();
@@ -85,6 +89,7 @@ impl Frame {
         let valid = |part| factors(part).iter().all(|n| (1..=4).contains(n));
         if *precision != 8
             || width.min(height) == 0
+            || (width, height) != expected
             || !(1..=4).contains(count)
             || parts.len() != usize::from(*count)
             || !rest.is_empty()
