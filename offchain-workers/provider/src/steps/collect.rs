@@ -98,6 +98,16 @@ pub(crate) fn reason_of(
     })
 }
 
+/// Whether the job's own user cancelled all tasks that were cancelled in the end, and there are some: one that ended itself
+/// says nothing of those that somebody else ended.
+fn cancelled_by_owner(rows: &[Attempt]) -> bool {
+    let mut cancelled = ve_slurm::outcome::latest(rows)
+        .into_iter()
+        .filter(|row| row.state == Some(EndState::Cancelled))
+        .peekable();
+    cancelled.peek().is_some() && cancelled.all(|row| row.by_owner)
+}
+
 /// Counts that add up to `all`: tasks without an end count as cancelled.
 fn counts(rows: &[Attempt], all: u32) -> TaskCounts {
     let found = tasks(rows);
@@ -153,7 +163,7 @@ impl Step<'_> {
                     reason: "it says that the job ended, but its accounting does not yet".into(),
                 })?;
                 // What this worker asked to end was ended as the job's user too.
-                let its_own = local.cancelled_at.is_none() && rows.iter().any(|r| r.by_owner);
+                let its_own = local.cancelled_at.is_none() && cancelled_by_owner(&rows);
                 let started = self.job.started_at.is_some();
                 let reason = reason_of(&end, cancel_requested, its_own, started);
                 let reason = reason.ok_or_else(|| StepError::Unanswered {
@@ -541,6 +551,40 @@ mod tests {
         // It was over before.
         let reason = reason_of(&EndState::NodeFailure, false, true, true);
         assert_eq!(reason, Some(EndReason::NodeFailure));
+    }
+
+    #[test]
+    fn cancellation_should_be_the_owners_when_they_cancelled_every_task_that_ended_so() {
+        let row = |task, attempt, state, by_owner| Attempt {
+            cluster: "c".into(),
+            job: "7".into(),
+            task,
+            attempt,
+            submitted: 0,
+            started: Some(0),
+            ended: Some(1_000),
+            allocated: ve_slurm::Allocated {
+                cpus: 1,
+                memory_mib: 1,
+                nodes: 1,
+                gpus: 0,
+            },
+            elapsed_ms: 1_000,
+            state: Some(state),
+            by_owner,
+            detail: String::new(),
+        };
+        let own = |task| row(task, 1, EndState::Cancelled, true);
+        let others = |task| row(task, 1, EndState::Cancelled, false);
+        let done = |task, attempt| row(task, attempt, EndState::Completed, false);
+        assert!(cancelled_by_owner(&[own(0)]));
+        assert!(cancelled_by_owner(&[own(0), own(1), done(2, 1)]));
+        assert!(!cancelled_by_owner(&[own(0), others(1), others(2)]));
+        assert!(!cancelled_by_owner(&[others(0)]));
+        // An attempt that was followed by another is no end.
+        assert!(!cancelled_by_owner(&[own(0), done(0, 2), others(1)]));
+        assert!(!cancelled_by_owner(&[own(0), done(0, 2)]));
+        assert!(!cancelled_by_owner(&[]));
     }
 
     #[test]
