@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use sp_core::crypto::AccountId32;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io,
     path::PathBuf,
     sync::Arc,
@@ -106,6 +106,14 @@ struct Lease {
     jobs: BTreeSet<AgreementId>,
 }
 
+/// What comes of looking for a member.
+enum Choice {
+    /// It is the customer's.
+    Leased(Identity),
+    /// None is free before this one is cleared.
+    Clear(Identity),
+}
+
 /// Why no identity was leased.
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseError {
@@ -168,6 +176,8 @@ pub struct Identities {
     homes: Arc<dyn Homes>,
     /// One change at a time.
     turn: Mutex<()>,
+    /// By member: one clearing of it at a time.
+    clearing: std::sync::Mutex<BTreeMap<String, Arc<Mutex<()>>>>,
 }
 
 impl Identities {
@@ -179,10 +189,12 @@ impl Identities {
             pool,
             homes,
             turn: Mutex::new(()),
+            clearing: Default::default(),
         }
     }
 
-    /// The identity of a customer, leased for one more job. Done before for this job, it is the same again.
+    /// The identity of a customer, leased for one more job. Done before for this job, it is the same again. Waits for a member
+    /// to be cleared only if the customer has none and no other is free.
     ///
     /// `fresh`: the job cannot have run before. If it can, the worker's store was lost; then a directory that holds
     /// something unknown may be this job's, and nothing is leased until somebody has looked at it.
@@ -192,9 +204,33 @@ impl Identities {
         job: AgreementId,
         fresh: bool,
     ) -> Result<Identity, LeaseError> {
-        let _turn = self.turn.lock().await;
-        let all = self.leases().await?;
         let customer = hex::encode(customer);
+        // Why members were not cleared.
+        let mut tried = BTreeMap::new();
+        loop {
+            let member = {
+                let _turn = self.turn.lock().await;
+                match self.choose(&customer, job, fresh, &tried).await? {
+                    Choice::Leased(member) => return Ok(member),
+                    Choice::Clear(member) => member,
+                }
+            };
+            if let Err(error) = self.clear(&member).await {
+                tried.insert(member.user, error.to_string());
+            }
+        }
+    }
+
+    /// Leases a member if one is the customer's or nobody's; else which one to clear first, but for those that were `tried`.
+    /// To be called in `turn`.
+    async fn choose(
+        &self,
+        customer: &str,
+        job: AgreementId,
+        fresh: bool,
+        tried: &BTreeMap<String, String>,
+    ) -> Result<Choice, LeaseError> {
+        let all = self.leases().await?;
         let theirs = all
             .iter()
             .find(|(_, lease)| lease.value.customer == customer && !lease.value.jobs.is_empty());
@@ -203,27 +239,21 @@ impl Identities {
             if lease.value.jobs.insert(job) {
                 self.database.update(KIND, &mut lease).await?;
             }
-            return Ok(member.clone());
+            return Ok(Choice::Leased(member.clone()));
         }
-        let lease = Lease {
-            customer,
-            jobs: BTreeSet::from([job]),
-        };
-        // Those that were not cleared to the end come last.
-        let (mut unused, mut left, mut strange) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut unused, mut left) = (Vec::new(), None);
         for member in self.pool.members() {
             match all.iter().find(|(leased, _)| *leased == member) {
                 None => unused.push(member),
-                Some((_, found)) if found.value.jobs.is_empty() => left.push((member, found)),
+                Some((_, found)) if found.value.jobs.is_empty() => {
+                    if !tried.contains_key(&member.user) {
+                        left = left.or(Some(member));
+                    }
+                }
                 Some(_) => {}
             }
         }
-        for (member, found) in left {
-            match self.clear(&member, found).await {
-                Ok(()) => unused.push(member),
-                Err(error) => strange.push(error.to_string()),
-            }
-        }
+        let mut strange: Vec<String> = tried.values().cloned().collect();
         let mut chosen = None;
         for member in unused {
             if self.homes.is_empty(&member).await.map_err(of(&member))? {
@@ -238,11 +268,18 @@ impl Identities {
                 ));
             }
         }
-        if let Some(member) = chosen.filter(|_| fresh || strange.is_empty()) {
+        if let Some(member) = chosen.filter(|_| fresh || (strange.is_empty() && left.is_none())) {
+            let lease = Lease {
+                customer: customer.to_owned(),
+                jobs: BTreeSet::from([job]),
+            };
             self.database
                 .insert(KIND, &self.id(&member), &lease)
                 .await?;
-            return Ok(member);
+            return Ok(Choice::Leased(member));
+        }
+        if let Some(member) = left {
+            return Ok(Choice::Clear(member));
         }
         Err(LeaseError::Exhausted {
             cluster: self.cluster,
@@ -255,7 +292,8 @@ impl Identities {
     /// A job needs its identity no more. With the last one all that the member has left is removed before anybody else can
     /// get it. Repeated until it succeeds; `member` as the job knows it, if it does.
     pub async fn release(&self, member: Option<&str>, job: AgreementId) -> Result<(), LeaseError> {
-        let _turn = self.turn.lock().await;
+        let turn = self.turn.lock().await;
+        let mut left = Vec::new();
         for (identity, mut lease) in self.leases().await? {
             let was = lease.value.jobs.remove(&job);
             if was {
@@ -263,19 +301,22 @@ impl Identities {
             }
             let theirs = was || member == Some(identity.user.as_str());
             if theirs && lease.value.jobs.is_empty() {
-                self.clear(&identity, &lease).await?;
+                left.push(identity);
             }
+        }
+        drop(turn);
+        for member in left {
+            self.clear(&member).await?;
         }
         Ok(())
     }
 
     /// Clears the members that were being cleared when the last process ended. All are tried; the first error is returned.
     pub async fn sweep(&self) -> Result<(), LeaseError> {
-        let _turn = self.turn.lock().await;
         let mut result = Ok(());
         for (identity, lease) in self.leases().await? {
             if lease.value.jobs.is_empty() {
-                result = result.and(self.clear(&identity, &lease).await);
+                result = result.and(self.clear(&identity).await);
             }
         }
         result
@@ -286,12 +327,27 @@ impl Identities {
         Ok(self.leases().await?.len())
     }
 
-    /// Removes what a member has left, then the record that it has.
-    async fn clear(&self, member: &Identity, lease: &Record<Lease>) -> Result<(), LeaseError> {
-        let cleared = self.homes.clear(member).await;
-        cleared.map_err(of(member))?;
+    /// Removes what a member has left, then the record that it has; nothing if it is somebody's, or was cleared meanwhile.
+    /// May take minutes, so `turn` is not held for it: a lease without jobs is changed by nobody else.
+    async fn clear(&self, member: &Identity) -> Result<(), LeaseError> {
+        let alone = self.clearing(member);
+        let _alone = alone.lock().await;
+        let lease: Option<Record<Lease>> = self.database.get(KIND, &self.id(member)).await?;
+        let Some(lease) = lease.filter(|lease| lease.value.jobs.is_empty()) else {
+            return Ok(());
+        };
+        self.homes.clear(member).await.map_err(of(member))?;
+        let _turn = self.turn.lock().await;
         self.database.remove(KIND, &lease.id, lease.version).await?;
         Ok(())
+    }
+
+    /// Held while a member is cleared.
+    fn clearing(&self, member: &Identity) -> Arc<Mutex<()>> {
+        // Nothing is left half-done in the map by a panic.
+        let all = self.clearing.lock();
+        let mut all = all.unwrap_or_else(|poisoned| poisoned.into_inner());
+        all.entry(member.user.clone()).or_default().clone()
     }
 
     fn id(&self, member: &Identity) -> String {

@@ -5,9 +5,13 @@ use std::{
     future::Future,
     path::Path,
     pin::pin,
-    sync::Mutex as Shared,
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        Mutex as Shared,
+    },
     task::{Context, Poll},
 };
+use tokio::sync::Semaphore;
 
 /// Directories of members: whose files lie in them.
 #[derive(Default)]
@@ -302,6 +306,95 @@ async fn release_should_keep_a_member_from_others_when_its_directory_cannot_be_c
         member
     );
     assert!(disk.in_home(&member.user).is_empty());
+}
+
+/// Directories whose clearing waits to be let on.
+struct Slow {
+    disk: Disk,
+    entered: Semaphore,
+    gate: Semaphore,
+    inside: AtomicUsize,
+    most: AtomicUsize,
+}
+
+#[async_trait]
+impl Homes for Slow {
+    async fn is_empty(&self, member: &Identity) -> io::Result<bool> {
+        self.disk.is_empty(member).await
+    }
+
+    async fn clear(&self, member: &Identity) -> io::Result<()> {
+        let inside = 1 + self.inside.fetch_add(1, Ordering::SeqCst);
+        self.most.fetch_max(inside, Ordering::SeqCst);
+        self.entered.add_permits(1);
+        self.gate.acquire().await.unwrap().forget();
+        self.inside.fetch_sub(1, Ordering::SeqCst);
+        self.disk.clear(member).await
+    }
+}
+
+async fn at_once<T>(work: impl Future<Output = T>) -> T {
+    let done = tokio::time::timeout(Duration::from_secs(20), work).await;
+    done.expect("it waits for a clearing")
+}
+
+#[tokio::test]
+async fn lease_should_wait_for_no_clearing_when_the_customer_has_a_member_or_another_is_free() {
+    let database = Database::in_memory().await.unwrap();
+    let slow = Arc::new(Slow {
+        disk: Disk::default(),
+        entered: Semaphore::new(0),
+        gate: Semaphore::new(0),
+        inside: AtomicUsize::new(0),
+        most: AtomicUsize::new(0),
+    });
+    let identities = Arc::new(Identities::new(database, 1, pool(3), slow.clone()));
+    let first = identities.lease(&account(1), 1, true).await.unwrap();
+    slow.disk.write(&first, 1);
+    let second = identities.lease(&account(2), 2, true).await.unwrap();
+
+    let release = || {
+        let (identities, user) = (identities.clone(), first.user.clone());
+        tokio::spawn(async move { identities.release(Some(&user), 1).await })
+    };
+    let released = release();
+    at_once(slow.entered.acquire()).await.unwrap().forget();
+    assert_eq!(
+        at_once(identities.lease(&account(2), 3, true))
+            .await
+            .unwrap(),
+        second
+    );
+    let third = at_once(identities.lease(&account(3), 4, true))
+        .await
+        .unwrap();
+    assert!(third != first && third != second);
+
+    // Whoever else would clear it, or needs it, waits for the one that does.
+    let again = release();
+    let swept = tokio::spawn({
+        let identities = identities.clone();
+        async move { identities.sweep().await }
+    });
+    let last = tokio::spawn({
+        let identities = identities.clone();
+        async move { identities.lease(&account(4), 5, true).await }
+    });
+    for job in 10..40 {
+        at_once(identities.lease(&account(2), job, true))
+            .await
+            .unwrap();
+    }
+    assert!(!released.is_finished() && !again.is_finished() && !last.is_finished());
+    assert_eq!(identities.leased().await.unwrap(), 3);
+    slow.gate.add_permits(10);
+    at_once(released).await.unwrap().unwrap();
+    at_once(again).await.unwrap().unwrap();
+    at_once(swept).await.unwrap().unwrap();
+    assert_eq!(at_once(last).await.unwrap().unwrap(), first);
+    assert!(slow.disk.in_home(&first.user).is_empty());
+    assert_eq!(slow.most.load(Ordering::SeqCst), 1);
+    assert_eq!(slow.gate.available_permits(), 9, "it was cleared once");
 }
 
 #[test]

@@ -105,16 +105,16 @@ impl Records {
             .fold(0, |sum, room| sum.saturating_add(room.bytes))
     }
 
-    /// Whether another job may be running as the same member of a pool.
+    /// Whether processes of another job may be running as the same member of a pool. What a job left behind may outlive it,
+    /// until its member is cleared; that is after its record has gone.
     pub(crate) fn shares_member(&self, job: &LocalJob) -> bool {
-        let runs = |other: &LocalJob| other.submission == Submission::Done && other.end.is_none();
         let cache = self.cache();
         let mut others = cache.values().map(|kept| &kept.job);
         others.any(|other| {
             other.agreement != job.agreement
                 && (other.cluster, &other.identity) == (job.cluster, &job.identity)
                 && other.identity.is_some()
-                && runs(other)
+                && other.submission != Submission::None
         })
     }
 
@@ -196,5 +196,47 @@ mod tests {
         let of = |cluster| clusters.values().filter(|c| **c == cluster).count();
         assert_eq!((of(0), of(1)), (10, 1_189));
         assert_eq!(records.phases()["new"], 1_198);
+    }
+
+    #[tokio::test]
+    async fn member_should_be_shared_with_every_job_that_may_have_left_processes() {
+        let records = Records::load(Database::in_memory().await.unwrap())
+            .await
+            .unwrap();
+        let of = |agreement, cluster, user: &str, submission| LocalJob {
+            identity: Some(user.to_owned()),
+            submission,
+            ..LocalJob::new(agreement, cluster)
+        };
+        let job = of(1, 0, "vejob000", Submission::Done);
+        let elsewhere = of(2, 1, "vejob000", Submission::Done);
+        let anothers = of(3, 0, "vejob001", Submission::Done);
+        let other = of(4, 0, "vejob000", Submission::None);
+        for record in [&job, &elsewhere, &anothers, &other] {
+            records.put(record).await.unwrap();
+        }
+        assert!(!records.shares_member(&job), "none of them ran as it");
+
+        let end = virtengine_primitives::hpc::JobEnd {
+            reason: virtengine_primitives::hpc::EndReason::Completed,
+            exit_code: 0,
+            tasks: Default::default(),
+            result: None,
+        };
+        let intended = of(4, 0, "vejob000", Submission::Intended);
+        let done = of(4, 0, "vejob000", Submission::Done);
+        let ended = LocalJob {
+            end: Some(end),
+            retired_at: Some(0),
+            ..done.clone()
+        };
+        for other in [intended, done, ended] {
+            records.put(&other).await.unwrap();
+            assert!(records.shares_member(&job), "{other:?}");
+        }
+        records.remove(4).await.unwrap();
+        assert!(!records.shares_member(&job));
+        // Without a pool jobs share nobody.
+        assert!(!records.shares_member(&LocalJob::new(5, 0)));
     }
 }

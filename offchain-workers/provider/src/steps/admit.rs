@@ -35,15 +35,20 @@ impl Step<'_> {
                 Payload::Missing => return Err(missing()),
             },
         };
-        let _alone = self.context.records.admission().await;
-        let answer = match prepared.and_then(|prepared| self.keep_room(local, &prepared)) {
-            Ok(()) => self.lease(local).await?,
+        // A lease may have to wait for a member to be cleared, and nobody else waits for that. Who has no room takes no member.
+        let answer = match prepared {
+            Ok(prepared) => match self.keep_room(local, &prepared) {
+                Ok(()) => self.lease(local).await?.map(|()| prepared),
+                Err(reason) => Err(reason),
+            },
             Err(reason) => Err(reason),
         };
+        let _alone = self.context.records.admission().await;
+        let answer = answer.and_then(|prepared| self.keep_room(local, &prepared));
         local.admission = Some(match answer {
             Ok(()) => Admission::Accept,
             Err(reason) => {
-                local.room = None;
+                (local.room, local.identity) = (None, None);
                 // Why may quote the payload, which is the customer's.
                 tracing::info!(job = self.id, ?reason, "declined");
                 Admission::Decline(reason)

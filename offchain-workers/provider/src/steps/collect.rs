@@ -23,7 +23,17 @@ use virtengine_primitives::{
 };
 
 /// So many blocks before its deadline a job is not kept waiting for its files any more.
-const CLOSING: BlockNumber = 30;
+const WITHOUT_FILES: BlockNumber = 30;
+
+/// How near the deadline is when files are not waited for any more. Where the job was to start within little time, the first
+/// half of it is left for them.
+fn without_files(started: bool, start_within: BlockNumber) -> BlockNumber {
+    if started {
+        WITHOUT_FILES
+    } else {
+        WITHOUT_FILES.min(start_within / 2)
+    }
+}
 
 /// What `result.json` in the archive says.
 #[derive(Clone, Debug, Serialize)]
@@ -98,6 +108,16 @@ pub(crate) fn reason_of(
     })
 }
 
+/// Whether the job's own user cancelled all tasks that were cancelled in the end, and there are some: one that ended itself
+/// says nothing of those that somebody else ended.
+fn cancelled_by_owner(rows: &[Attempt]) -> bool {
+    let mut cancelled = ve_slurm::outcome::latest(rows)
+        .into_iter()
+        .filter(|row| row.state == Some(EndState::Cancelled))
+        .peekable();
+    cancelled.peek().is_some() && cancelled.all(|row| row.by_owner)
+}
+
 /// Counts that add up to `all`: tasks without an end count as cancelled.
 fn counts(rows: &[Attempt], all: u32) -> TaskCounts {
     let found = tasks(rows);
@@ -153,7 +173,7 @@ impl Step<'_> {
                     reason: "it says that the job ended, but its accounting does not yet".into(),
                 })?;
                 // What this worker asked to end was ended as the job's user too.
-                let its_own = local.cancelled_at.is_none() && rows.iter().any(|r| r.by_owner);
+                let its_own = local.cancelled_at.is_none() && cancelled_by_owner(&rows);
                 let started = self.job.started_at.is_some();
                 let reason = reason_of(&end, cancel_requested, its_own, started);
                 let reason = reason.ok_or_else(|| StepError::Unanswered {
@@ -247,11 +267,14 @@ impl Step<'_> {
     }
 
     fn is_closing(&self) -> bool {
-        self.job.deadline.saturating_sub(self.snapshot.number()) <= CLOSING
+        let near = without_files(self.job.started_at.is_some(), self.job.request.start_within);
+        self.job.deadline.saturating_sub(self.snapshot.number()) <= near
     }
 
-    /// What to make of an error before the start. Whoever shares its member with the job can stop every process that brings
-    /// its files, and only its customer does: close to the deadline that is what has ended it.
+    /// What to make of an error before the start. Processes of another job of the customer, as the same member, can stop every
+    /// process that brings this one's files. A file system that hangs gives the same error, and from here the two cannot be
+    /// told apart: close to the deadline, if there is such a job, it is concluded that this was the cause. If it was not,
+    /// little is lost by that: the job would have expired without a start, and it is free either way.
     pub(crate) fn obstructed(&self, local: &LocalJob, error: StepError) -> StepError {
         match error {
             StepError::Unanswered {
@@ -499,92 +522,5 @@ fn choose(rules: &Outputs, walk: Walk) -> (Vec<(String, u64)>, Vec<OmittedFile>)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reason_should_name_who_answers_for_the_end() {
-        let cases = [
-            (EndState::Completed, false, EndReason::Completed),
-            (EndState::Failed { exit_code: 3 }, false, EndReason::Failed),
-            (EndState::OutOfMemory, false, EndReason::OutOfMemory),
-            (EndState::TimedOut, false, EndReason::TimedOut),
-            (EndState::Cancelled, true, EndReason::Cancelled),
-            (EndState::Cancelled, false, EndReason::ProviderFailure),
-            (EndState::NodeFailure, true, EndReason::NodeFailure),
-            (EndState::BootFailure, false, EndReason::BootFailure),
-            (EndState::Preempted, false, EndReason::Preempted),
-            (EndState::Completed, true, EndReason::Completed),
-        ];
-        for (state, requested, expected) in cases {
-            for started in [true, false] {
-                let reason = reason_of(&state, requested, false, started);
-                assert_eq!(reason, Some(expected), "{state:?}");
-            }
-        }
-        let unknown = EndState::Unknown("REVOKED".into());
-        assert_eq!(reason_of(&unknown, false, false, true), None);
-    }
-
-    #[test]
-    fn reason_should_be_the_customers_when_a_job_was_cancelled_by_itself() {
-        let cases = [
-            (false, true, EndReason::Failed),
-            (false, false, EndReason::BadInput),
-            (true, true, EndReason::Cancelled),
-            (true, false, EndReason::Cancelled),
-        ];
-        for (requested, started, expected) in cases {
-            let reason = reason_of(&EndState::Cancelled, requested, true, started);
-            assert_eq!(reason, Some(expected));
-        }
-        // It was over before.
-        let reason = reason_of(&EndState::NodeFailure, false, true, true);
-        assert_eq!(reason, Some(EndReason::NodeFailure));
-    }
-
-    #[test]
-    fn outputs_should_be_those_of_the_template_within_its_limits() {
-        let spec = |path: &str, max_bytes| ve_templates::OutputSpec {
-            path: path.into(),
-            summary: String::new(),
-            max_bytes,
-        };
-        let rules = Outputs {
-            max_bytes: 25,
-            files: vec![spec("*.png", 10), spec("data/*.csv", 20)],
-        };
-        let entry = |path: &str, length| crate::beneath::Entry {
-            path: path.into(),
-            length,
-        };
-        let walk = Walk {
-            files: vec![
-                entry("a.png", 10),
-                entry("b.png", 11),
-                entry("core", 1),
-                entry("data/a.csv", 15),
-                entry("data/b.csv", 1),
-                entry("result.json", 1),
-            ],
-            skipped: vec![("link".into(), "not a regular file".into())],
-        };
-        let (files, omitted) = choose(&rules, walk);
-        assert_eq!(
-            files,
-            [("a.png".to_owned(), 10), ("data/a.csv".to_owned(), 15)]
-        );
-        let omitted: Vec<_> = omitted.iter().map(|o| o.path.as_str()).collect();
-        assert_eq!(
-            omitted,
-            ["link", "b.png", "core", "data/b.csv", "result.json"]
-        );
-    }
-
-    #[test]
-    fn counts_should_add_up_to_all_tasks_when_some_never_ran() {
-        let sum = |c: TaskCounts| c.done + c.failed + c.cancelled;
-        assert_eq!(sum(counts(&[], 5)), 5);
-        assert_eq!(counts(&[], 5).cancelled, 5);
-    }
-}
+#[path = "collect_tests.rs"]
+mod tests;

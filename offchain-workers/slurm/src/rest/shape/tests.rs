@@ -263,6 +263,20 @@ fn rows_should_have_no_start_and_end_when_nothing_began_or_ended() {
 }
 
 #[test]
+fn cancellation_should_be_the_owners_when_it_names_them() {
+    for (shape, body) in both("rows-array-never-started") {
+        let own = |body: &[u8]| shape.rows(body).unwrap().value[0].row.by_owner;
+        assert!(own(body));
+        // Neither the user nor who cancelled it is told.
+        let mut untold: Value = serde_json::from_slice(body).unwrap();
+        let job = untold["jobs"][0].as_object_mut().unwrap();
+        job.remove("user");
+        job.remove("kill_request_user");
+        assert!(!own(untold.to_string().as_bytes()));
+    }
+}
+
+#[test]
 fn mask_should_name_its_tasks_when_slurmdbd_wrote_it() {
     assert_eq!(from_mask("F"), Ok(vec![0, 1, 2, 3]));
     assert_eq!(from_mask("105"), Ok(vec![0, 2, 8]));

@@ -385,7 +385,7 @@ fn row(job: DbJob) -> Result<DbRow, String> {
             comment: job.comment.job.unwrap_or_default(),
             submit_line: job.submit_line,
             words,
-            by_owner: job.kill_request_user == job.user,
+            by_owner: !job.user.is_empty() && job.kill_request_user == job.user,
             exit: {
                 let exit = job.exit_code.exit();
                 (exit.code, exit.signal)
