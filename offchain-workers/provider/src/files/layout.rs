@@ -66,13 +66,16 @@ pub(super) fn requests(wanted: &[LayOut]) -> impl Iterator<Item = (usize, Vec<u8
     })
 }
 
+/// Those of one member that wait.
+type Waiting = Arc<Gather<LayOut, io::Result<()>>>;
+
 /// Those that wait, by member.
 #[derive(Debug, Default)]
-pub(super) struct LayOuts(Mutex<HashMap<String, Arc<Gather<LayOut, io::Result<()>>>>>);
+pub(super) struct LayOuts(Mutex<HashMap<String, Waiting>>);
 
 impl LayOuts {
     /// Where those of a member wait.
-    pub(super) fn of(&self, user: &str) -> Arc<Gather<LayOut, io::Result<()>>> {
+    pub(super) fn of(&self, user: &str) -> Waiting {
         let mut members = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         members.entry(user.to_owned()).or_default().clone()
     }
