@@ -217,24 +217,37 @@ fn ours(file: File) -> io::Result<File> {
 
 /// Writes a file whole or not at all: under another name first, synced, then renamed.
 pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    use std::io::Write;
     let partial = path.with_extension("partial");
+    write_synced(&partial, bytes, mode)?;
+    rename_surely(&partial, path)
+}
+
+/// Writes a new file in place of what has that name; what is in it is on disk when this returns.
+pub fn write_synced(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    use std::io::Write;
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut file = std::fs::OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(mode)
-        .open(&partial)?;
+        .open(path)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
-    rename_surely(&partial, path)
+    file.sync_all()
+}
+
+/// Makes the names in a directory outlive a power cut.
+pub fn sync_names(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
 }
 
 /// Gives a file its name so that a power cut does not take it away again.
 pub fn rename_surely(from: &Path, to: &Path) -> io::Result<()> {
     std::fs::rename(from, to)?;
     match to.parent() {
-        Some(parent) => File::open(parent)?.sync_all(),
+        Some(parent) => sync_names(parent),
         None => Ok(()),
     }
 }

@@ -57,7 +57,7 @@ pub struct JobContext {
 }
 
 /// A file to be put into the work directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, codec::Encode, codec::Decode)]
 pub struct PlacedFile {
     /// Path below the work directory, with `/` between its parts.
     pub path: String,

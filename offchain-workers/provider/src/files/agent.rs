@@ -65,11 +65,10 @@ fn request(arguments: &[OsString], out: &mut dyn Write) -> io::Result<()> {
         ["lay-out"] => {
             let lay_out = |asked: &LayOut| {
                 let directories: Vec<_> = asked.directories.iter().map(String::as_str).collect();
-                let placed = asked.files();
-                let paths: Vec<_> = placed.iter().map(|f| f.path.as_str()).collect();
+                let paths: Vec<_> = asked.files.iter().map(|f| f.path.as_str()).collect();
                 plain(&[&[asked.name.as_str()], &directories[..], &paths].concat())?;
                 let files = Direct::new(&root.join(&asked.name));
-                beating(|| files.lay_out(&directories, &placed))
+                beating(|| files.lay_out(&directories, &asked.files))
             };
             let mut asked = LayOut::read(&mut io::stdin().lock().take(MOST_REQUEST))?.into_iter();
             asked.try_for_each(|asked| answer(out, lay_out(&asked), nothing))

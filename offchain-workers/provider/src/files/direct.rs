@@ -1,12 +1,13 @@
 //! Files that this process may touch itself.
 
 use super::{JobFiles, Put, Taker, Wanted, PARTIAL, STEP};
-use crate::beneath::{private_directory, rename_surely, writable, Beneath, Walk};
+use crate::beneath::{
+    private_directory, rename_surely, sync_names, writable, write_synced, Beneath, Walk,
+};
 use std::{
     collections::BTreeSet,
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Read, Seek, SeekFrom, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 use ve_templates::PlacedFile;
@@ -34,17 +35,8 @@ impl JobFiles for Direct {
         let partial = self.root.join(PARTIAL);
         let mut changed = BTreeSet::new();
         for placed in files {
-            match std::fs::remove_file(&partial) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(if placed.executable { 0o700 } else { 0o600 })
-                .open(&partial)?;
-            file.write_all(&placed.bytes)?;
-            file.sync_all()?;
+            let mode = if placed.executable { 0o700 } else { 0o600 };
+            write_synced(&partial, &placed.bytes, mode)?;
             let target = self.root.join(&placed.path);
             if let Some(parent) = target.parent() {
                 if changed.insert(parent.to_owned()) {
@@ -53,9 +45,7 @@ impl JobFiles for Direct {
             }
             std::fs::rename(&partial, &target)?;
         }
-        changed
-            .iter()
-            .try_for_each(|directory| File::open(directory)?.sync_all())
+        changed.iter().try_for_each(|at| sync_names(at))
     }
 
     fn length(&self, path: &str) -> io::Result<Option<u64>> {

@@ -20,27 +20,16 @@ pub(super) struct LayOut {
     /// Name of the job's directory.
     pub name: String,
     pub directories: Vec<String>,
-    /// Path, content, and whether it is executable.
-    files: Vec<(String, Vec<u8>, bool)>,
+    pub files: Vec<PlacedFile>,
 }
 
 impl LayOut {
     pub(super) fn new(name: &str, directories: &[&str], files: &[PlacedFile]) -> Self {
-        let placed = |f: &PlacedFile| (f.path.clone(), f.bytes.clone(), f.executable);
         Self {
             name: name.to_owned(),
             directories: directories.iter().map(|&d| d.to_owned()).collect(),
-            files: files.iter().map(placed).collect(),
+            files: files.to_vec(),
         }
-    }
-
-    pub(super) fn files(&self) -> Vec<PlacedFile> {
-        let placed = |(path, bytes, executable): &(String, Vec<u8>, bool)| PlacedFile {
-            path: path.clone(),
-            bytes: bytes.clone(),
-            executable: *executable,
-        };
-        self.files.iter().map(placed).collect()
     }
 
     pub(super) fn read(from: &mut dyn Read) -> io::Result<Vec<Self>> {

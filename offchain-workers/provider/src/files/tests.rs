@@ -98,7 +98,7 @@ fn request_should_not_be_taken_for_whole_when_it_is_cut() {
     for whole in whole {
         assert_eq!(whole.name, "job");
         assert_eq!(whole.directories, ["work"]);
-        assert_eq!(whole.files(), files);
+        assert_eq!(whole.files, files);
     }
     for cut in 0..request.len() {
         assert!(LayOut::read(&mut &request[..cut]).is_err(), "{cut}");

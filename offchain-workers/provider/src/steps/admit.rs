@@ -36,11 +36,9 @@ impl Step<'_> {
             },
         };
         // A lease may have to wait for a member to be cleared, and nobody else waits for that. Who has no room takes no member.
-        let answer = match prepared {
-            Ok(prepared) => match self.keep_room(local, &prepared) {
-                Ok(()) => self.lease(local).await?.map(|()| prepared),
-                Err(reason) => Err(reason),
-            },
+        let fits = prepared.and_then(|it| self.keep_room(local, &it).map(|()| it));
+        let answer = match fits {
+            Ok(prepared) => self.lease(local).await?.map(|()| prepared),
             Err(reason) => Err(reason),
         };
         let _alone = self.context.records.admission().await;

@@ -238,12 +238,13 @@ impl SlurmRest {
         let found = match intent {
             // Whoever else handed it over did so a while ago.
             None => {
-                let ask = |handles| self.in_accounting(handles, true);
+                let ask = |handles| self.in_accounting(handles, DRAINED_FOR);
                 let found = self.looked_for.put(handle.to_owned(), ask).await;
                 found.unwrap_or_else(|| Err(Trouble::NotSent(INTERRUPTED.to_owned())))
             }
             Some(_) => {
-                let mut found = self.in_accounting(vec![handle.to_owned()], false).await;
+                let handles = vec![handle.to_owned()];
+                let mut found = self.in_accounting(handles, Duration::ZERO).await;
                 found.pop().unwrap_or(Ok(Vec::new()))
             }
         };
@@ -276,17 +277,14 @@ impl SlurmRest {
         ))
     }
 
-    /// Jobs of each of some handles, of those that slurmdbd knows now, or knew some seconds ago if that is `lately` enough.
+    /// Jobs of each of some handles, of those that slurmdbd knew at some time of the last `lately`.
     async fn in_accounting(
         &self,
         handles: Vec<String>,
-        lately: bool,
+        lately: Duration,
     ) -> Vec<Result<Vec<SlurmJobId>, Trouble>> {
         let rows = async {
-            match lately {
-                true => self.api.accounting_was_complete(DRAINED_FOR).await?,
-                false => self.api.accounting_is_complete().await?,
-            }
+            self.api.accounting_was_complete(lately).await?;
             let rows = self.api.rows_named(&handles).await?;
             Ok(rows.into_iter().map(|r| r.row).collect::<Vec<Row>>())
         };

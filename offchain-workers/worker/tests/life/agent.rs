@@ -48,7 +48,7 @@ pub fn must(program: &str, words: &[&str]) {
     assert!(output.status.success(), "{program} {words:?}: {output:?}");
 }
 
-pub fn copy(from: &Path, to: &Path) {
+fn copy(from: &Path, to: &Path) {
     fs::copy(from, to).unwrap();
     fs::set_permissions(to, fs::Permissions::from_mode(0o755)).unwrap();
 }
@@ -62,19 +62,23 @@ pub fn is_root() -> bool {
     root
 }
 
+/// A directory that all users may pass through, with the worker's program in it.
+pub fn shared_directory(program: &str) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o711)).unwrap();
+    let built = Path::new(env!("CARGO_BIN_EXE_virtengine-worker"));
+    copy(built, &directory.path().join(program));
+    directory
+}
+
 impl Users {
     /// `letter` tells those of tests apart that run at the same time.
     pub fn make(letter: char) -> Option<Self> {
         if !is_root() {
             return None;
         }
-        let directory = tempfile::tempdir().unwrap();
+        let directory = shared_directory(PROGRAM);
         let at = directory.path();
-        fs::set_permissions(at, fs::Permissions::from_mode(0o711)).unwrap();
-        copy(
-            Path::new(env!("CARGO_BIN_EXE_virtengine-worker")),
-            &at.join(PROGRAM),
-        );
         copy(&std::env::current_exe().unwrap(), &at.join("tests"));
         let prefix = format!("ve{letter}{}-", std::process::id());
         let users = Self {

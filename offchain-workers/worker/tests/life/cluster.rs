@@ -4,7 +4,7 @@
 #[path = "../../../../tests/support/slurm_daemons.rs"]
 mod daemons;
 
-use crate::agent::{copy, is_root, must, run};
+use crate::agent::{is_root, must, run, shared_directory};
 use daemons::Daemons;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -24,6 +24,9 @@ use ve_slurm::{
     rest::{Endpoint, TokenSource},
     Scheduler, SlurmCli, SlurmCliConfig, SlurmRest,
 };
+
+/// What the worker's program is called here.
+const PROGRAM: &str = "virtengine-worker";
 
 /// How SLURM is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,11 +75,8 @@ impl Cluster {
         if !is_root() {
             return None;
         }
-        let directory = tempfile::tempdir().unwrap();
+        let directory = shared_directory(PROGRAM);
         let at = directory.path();
-        fs::set_permissions(at, fs::Permissions::from_mode(0o711)).unwrap();
-        let program = Path::new(env!("CARGO_BIN_EXE_virtengine-worker"));
-        copy(program, &at.join("virtengine-worker"));
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let users = format!("vek{}c{number}n", std::process::id());
@@ -109,7 +109,7 @@ impl Cluster {
             by,
             users: format!("{}{number}-", self.users),
             homes: at.join("homes"),
-            program: at.join("virtengine-worker"),
+            program: at.join(PROGRAM),
             conf: self.daemons.conf(),
             rest: self.daemons.rest(),
             key: self.daemons.key(),

@@ -66,6 +66,19 @@ async fn ran(world: &World, job: u64) -> u128 {
     }
 }
 
+/// Lets a job's deadline come near until it has ended: the chain's clock is faster here than a worker's patience.
+async fn ends_near_its_deadline(world: &World, job: u64) {
+    world
+        .run_until(LIMIT, |state| {
+            world.chain.change(|state| {
+                let soon = state.block() + 25;
+                state.jobs.get_mut(&job).unwrap().deadline = soon;
+            });
+            state.jobs[&job].ended_at.is_some()
+        })
+        .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn job_should_end_without_its_files_in_time_and_hold_up_nobody_when_its_agents_are_stopped() {
     let Some(users) = Users::make('h') else {
@@ -105,15 +118,7 @@ async fn job_should_end_without_its_files_in_time_and_hold_up_nobody_when_its_ag
     world
         .run_until(LIMIT, |state| state.jobs[&NEXT].state != JobState::Assigned)
         .await;
-    world
-        .run_until(LIMIT, |state| {
-            world.chain.change(|state| {
-                let soon = state.block() + 25;
-                state.jobs.get_mut(&NEXT).unwrap().deadline = soon;
-            });
-            state.jobs[&NEXT].ended_at.is_some()
-        })
-        .await;
+    ends_near_its_deadline(&world, NEXT).await;
     assert_eq!(world.end(NEXT).unwrap().reason, EndReason::Obstructed);
     assert_eq!(world.cpu_seconds(NEXT), 0);
     assert!(world.result(NEXT).await.contains_key("result.json"));
@@ -126,16 +131,7 @@ async fn job_should_end_without_its_files_in_time_and_hold_up_nobody_when_its_ag
     let expected = tokio::time::timeout(LIMIT, ran(&world, HELD))
         .await
         .unwrap();
-    world
-        .run_until(LIMIT, |state| {
-            // The chain's clock is faster here than a worker's patience.
-            world.chain.change(|state| {
-                let soon = state.block() + 25;
-                state.jobs.get_mut(&HELD).unwrap().deadline = soon;
-            });
-            state.jobs[&HELD].ended_at.is_some()
-        })
-        .await;
+    ends_near_its_deadline(&world, HELD).await;
     assert_eq!(world.end(HELD).unwrap().reason, EndReason::Completed);
     let billed = world.cpu_seconds(HELD);
     assert_eq!(billed, expected, "what ran is paid");

@@ -102,8 +102,8 @@ impl<'a> Data<'a> {
         self.take(size).map(|_| ())
     }
 
-    /// Takes a block's coefficients of a band, none beyond 63, in progressive coding (G.1.2.2, G.1.2.3). `run` counts the blocks that still
-    /// have nothing new in the band; `set` says which coefficients of the block are not zero.
+    /// Takes a block's coefficients of a band, none beyond 63, in progressive coding (G.1.2.2, G.1.2.3). `run` counts the
+    /// blocks that still have nothing new in the band; `set` says which coefficients of the block are not zero.
     pub fn progressive_ac(
         &mut self,
         ac: &Table,

@@ -368,8 +368,8 @@ pub async fn make_room(bench: &Bench, open: u32) -> Result<()> {
     Ok(())
 }
 
-/// Buys jobs that never end by themselves, as many as are missing, and waits until the worker has handed them to its scheduler. Returns how
-/// many of them are in the scheduler; the numbers of all go to `made`.
+/// Buys jobs that never end by themselves, as many as are missing, and waits until the worker has handed them to its
+/// scheduler. Returns how many of them are in the scheduler; the numbers of all go to `made`.
 pub async fn fill(bench: &Bench, open: u32, made: &mut Vec<u64>) -> Result<u32> {
     if made.is_empty() {
         let forever = ["misbehave", "-p", "how=forever", "--time", "10m"];
