@@ -1,12 +1,10 @@
 //! A cluster's daemons, for as long as a test needs them.
 
+#[path = "ports.rs"]
+mod ports;
+
 use std::{
     fs::{self, File},
-    net::TcpListener,
-    os::{
-        linux::net::SocketAddrExt,
-        unix::net::{SocketAddr, UnixListener},
-    },
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Output, Stdio},
 };
@@ -20,23 +18,6 @@ pub struct Daemons {
     pub name: String,
     log: PathBuf,
     port: u16,
-    _ports: UnixListener,
-}
-
-/// A base of twenty ports, and what keeps other tests off them for as long as it is held: a name that the kernel forgets
-/// with the process. Below the ports that the system gives out by itself.
-fn free_ports() -> (u16, UnixListener) {
-    let mine = u16::try_from(std::process::id() % 700).expect("small");
-    (0..700u16)
-        .map(|step| 10_000 + (mine + step) % 700 * 30)
-        .find_map(|base| {
-            let name = SocketAddr::from_abstract_name(format!("virtengine-ports-{base}")).ok()?;
-            let held = UnixListener::bind_addr(&name).ok()?;
-            (base..base + 20)
-                .all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok())
-                .then_some((base, held))
-        })
-        .expect("free ports")
 }
 
 impl Daemons {
@@ -44,7 +25,7 @@ impl Daemons {
     pub fn start(dir: &Path, settings: &[(&'static str, &str)]) -> Self {
         let state = dir.join("cluster");
         let name = format!("ve{}", std::process::id());
-        let (port, ports) = free_ports();
+        let port = ports::free_ports(20);
         let mut all = vec![
             ("VE_SLURM_HOME", state.display().to_string()),
             ("VE_SLURM_PORT", port.to_string()),
@@ -58,7 +39,6 @@ impl Daemons {
             name,
             log: dir.join("script.log"),
             port,
-            _ports: ports,
         };
         daemons.run(&["up"]);
         daemons

@@ -3,10 +3,8 @@
 
 use anyhow::{ensure, Context, Result};
 use std::{
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Output},
-    sync::atomic::{AtomicU16, Ordering},
     time::{Duration, Instant},
 };
 
@@ -14,6 +12,8 @@ mod dir;
 pub mod load;
 mod market;
 mod node;
+#[path = "../../support/ports.rs"]
+mod ports;
 mod process;
 mod seed;
 pub mod slurm;
@@ -22,6 +22,7 @@ mod spec;
 pub use dir::TestDir;
 pub use market::{units, Market, MarketOptions, CLUSTER_CPUS};
 pub use node::{rpc, Node};
+pub use ports::free_ports;
 pub use process::Process;
 pub use seed::Seed;
 
@@ -72,30 +73,9 @@ pub fn run_script(words: &[&str], environment: &[(&str, &str)]) -> Result<String
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// A loopback port that is free now, and that no other test of this process is given.
+/// One port as [`free_ports`] gives them.
 pub fn free_port() -> u16 {
     free_ports(1)
-}
-
-/// The first of `count` neighbouring ports as [`free_port`] gives.
-///
-/// Below the range from which the system gives ports to clients: a port must still be free when a node that was killed
-/// is started again.
-pub fn free_ports(count: u16) -> u16 {
-    const RANGE: std::ops::Range<u16> = 20_000..32_000;
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let size = RANGE.end - RANGE.start - count;
-    // Test processes that run beside this one begin elsewhere.
-    let begin = std::process::id().wrapping_mul(97) % u32::from(size);
-    for _ in 0..size {
-        let step = NEXT.fetch_add(count, Ordering::Relaxed);
-        let port = RANGE.start + ((begin + u32::from(step)) % u32::from(size)) as u16;
-        let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
-        if (port..port + count).all(free) {
-            return port;
-        }
-    }
-    panic!("no free port in {RANGE:?} on loopback");
 }
 
 /// Waits until `probe` gives a value; the last refusal is part of the error.
