@@ -141,12 +141,12 @@ impl SlurmCli {
     /// Whether slurmctld has told slurmdbd everything about jobs that it has forgotten since.
     ///
     /// On a busy cluster something always waits to be told. But a job that slurmctld does not know any more ended `MinJobAge`
-    /// ago (300 s unless configured otherwise), so it is enough that nothing waited a moment ago.
-    async fn drained(&self) -> Result<bool, String> {
+    /// ago (300 s unless configured otherwise), so it is enough that nothing waited at some time of the last `lately`.
+    async fn drained(&self, lately: Duration) -> Result<bool, String> {
         let until = Instant::now() + PATIENCE;
         loop {
             let empty_at = *self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
-            if empty_at.is_some_and(|at| at.elapsed() < DRAINED_FOR) {
+            if empty_at.is_some_and(|at| at.elapsed() < lately) {
                 return Ok(true);
             }
             let asked = Instant::now();
@@ -162,13 +162,28 @@ impl SlurmCli {
         }
     }
 
-    /// What both daemons say of some jobs, in the order that [`judge`] wants.
-    async fn answers(&self, jobs: &[u32]) -> Result<(Vec<Record>, bool, Vec<Row>), String> {
-        let list = list(jobs);
-        let records = self.records(format!("--jobs={list}")).await?;
-        let drained = self.drained().await?;
-        let rows = self.rows(&[format!("--jobs={list}")]).await?;
-        Ok((records, drained, rows))
+    /// What both daemons say of a job's attempts, in the order that [`judge`] wants.
+    async fn accounted(&self, job: &SlurmJobId) -> Result<Vec<Attempt>, QueryError> {
+        let filter = format!("--jobs={}", job.job);
+        let asked = async {
+            let records = self.records(filter.clone()).await?;
+            let goes_on = judge::is_under_way(job, &records);
+            let lately = if goes_on { Duration::ZERO } else { DRAINED_FOR };
+            let drained = self.drained(lately).await?;
+            let rows = self.rows(std::slice::from_ref(&filter)).await?;
+            let later = match goes_on {
+                true => self.records(filter.clone()).await?,
+                false => Vec::new(),
+            };
+            Ok::<_, String>((records, drained, rows, later))
+        };
+        let (records, drained, rows, later) = asked.await.map_err(QueryError::Unknown)?;
+        let answers = Answers {
+            records: &records,
+            rows: &rows,
+            drained,
+        };
+        judge::attempts(job, &answers, &later)
     }
 
     async fn search(&self, handle: &str) -> Lookup {
@@ -182,7 +197,7 @@ impl SlurmCli {
         let name = format!("--name={}", handles.join(","));
         let answer = async {
             let records = self.records(name.clone()).await?;
-            let drained = self.drained().await?;
+            let drained = self.drained(DRAINED_FOR).await?;
             // Without a beginning `sacct` looks at today only.
             let filter = [name.clone(), "--starttime=1970-01-02".to_owned()];
             let rows = self.rows(&filter).await?;
@@ -384,16 +399,7 @@ impl Scheduler for SlurmCli {
         let job: SlurmJobId = id.try_into().map_err(QueryError::Unknown)?;
         let until = Instant::now() + PATIENCE;
         loop {
-            let (records, drained, rows) = self
-                .answers(&[job.job])
-                .await
-                .map_err(QueryError::Unknown)?;
-            let answers = Answers {
-                records: &records,
-                rows: &rows,
-                drained,
-            };
-            match judge::attempts(&job, &answers) {
+            match self.accounted(&job).await {
                 Err(QueryError::Unknown(_)) if Instant::now() < until => {
                     tokio::time::sleep(Duration::from_millis(250)).await;
                 }
@@ -526,7 +532,7 @@ impl SlurmCli {
     }
 
     async fn accounting(&self, jobs: &[u32]) -> Result<(bool, Vec<Row>), String> {
-        let drained = self.drained().await?;
+        let drained = self.drained(DRAINED_FOR).await?;
         let rows = self.rows(&[format!("--jobs={}", list(jobs))]).await?;
         Ok((drained, rows))
     }

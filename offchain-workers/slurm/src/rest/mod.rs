@@ -298,13 +298,16 @@ impl SlurmRest {
 
     /// Asks slurmdbd, after slurmctld.
     async fn account(&self, job: u32, live: Vec<Live>) -> Result<Known, Trouble> {
-        // It matters of what slurmctld does not know any more: a job, or tasks of an array.
+        // It matters of what slurmctld does not know any more (a job, or tasks of an array), and of what goes on.
         let drained = if live.is_empty() {
             self.api.accounting_is_complete().await?;
             true
         } else {
-            let array = live.iter().any(|task| task.record.tasks != TaskSet::Plain);
-            array && self.api.accounting_is_complete_now().await
+            let matters = |task: &Live| {
+                task.record.tasks != TaskSet::Plain
+                    || matches!(phase(&task.record.words), Phase::Active | Phase::Suspended)
+            };
+            live.iter().any(matters) && self.api.accounting_is_complete_now().await
         };
         let rows = self.api.rows_of(job).await?;
         self.with_exits(job, live, drained, rows).await
@@ -360,6 +363,17 @@ impl SlurmRest {
             drained,
             untold,
         })
+    }
+
+    /// What is known of a job, and slurmctld's records of it after that if it goes on.
+    async fn accounted(&self, id: &SlurmJobId) -> Result<(Known, Vec<Record>), Trouble> {
+        let known = self.account(id.job, self.api.live(id.job).await?).await?;
+        let later = match judge::is_under_way(id, &known.records) {
+            true => self.api.live(id.job).await?,
+            false => Vec::new(),
+        };
+        let later = later.into_iter().map(|task| task.record).collect();
+        Ok((known, later))
     }
 
     async fn stands(&self, id: &SlurmJobId) -> Result<Status, Trouble> {
@@ -494,11 +508,9 @@ impl Scheduler for SlurmRest {
         let id = SlurmJobId::try_from(id).map_err(QueryError::Unknown)?;
         let until = Instant::now() + ACCOUNTING_LAG;
         loop {
-            let asked = async { self.account(id.job, self.api.live(id.job).await?).await };
-            let known = asked
-                .await
-                .map_err(|t: Trouble| QueryError::Unknown(t.text()))?;
-            match judge::attempts(&id, &known.answers()) {
+            let accounted = self.accounted(&id).await;
+            let (known, later) = accounted.map_err(|t| QueryError::Unknown(t.text()))?;
+            match judge::attempts(&id, &known.answers(), &later) {
                 Ok(mut attempts) => {
                     explain(&mut attempts, &known.untold);
                     return Ok(attempts);

@@ -74,18 +74,38 @@ pub fn is_over(id: &SlurmJobId, records: &[Record]) -> bool {
     own.peek().is_some() && own.all(|r| phase(&r.words) == Phase::Over)
 }
 
+/// Whether slurmctld has an attempt of a job under way, so that [`attempts`] needs its records `later` too.
+pub fn is_under_way(id: &SlurmJobId, records: &[Record]) -> bool {
+    let mut own = records.iter().filter(|r| r.is_of(id));
+    own.any(|r| matches!(phase(&r.words), Phase::Active | Phase::Suspended))
+}
+
 /// Accounting of a job. Not knowing yet what slurmctld knows is `Unknown`: a row that shows a job as running after it has
-/// ended, or as running while it is suspended, shows too much time.
-pub fn attempts(id: &SlurmJobId, answers: &Answers<'_>) -> Result<Vec<Attempt>, QueryError> {
+/// ended, or as running while it is suspended, shows too much time. The time of a row without an end goes on until slurmdbd
+/// is asked, so it counts only if slurmctld, asked again `later`, still had it so, and had nothing left to tell in between.
+pub fn attempts(
+    id: &SlurmJobId,
+    answers: &Answers<'_>,
+    later: &[Record],
+) -> Result<Vec<Attempt>, QueryError> {
     look(id, answers)?;
     let rows = own_rows(id, answers.rows);
-    for record in answers.records.iter().filter(|r| r.is_of(id)) {
-        if !is_shown(record, &rows) {
-            return Err(QueryError::Unknown(LATE.to_owned()));
-        }
-    }
+    let shown = answers
+        .records
+        .iter()
+        .filter(|r| r.is_of(id))
+        .all(|record| is_shown(record, &rows));
     let history = history(id, &rows).map_err(QueryError::Unknown)?;
-    match never_started_is_certain(id, answers, &history) {
+    let goes_on = |row: &Row| {
+        let mut own = later.iter().filter(|r| r.is_of(id));
+        own.any(|r| phase(&r.words) != Phase::Waiting && is_shown(r, &[row]))
+    };
+    let open_is_certain = history
+        .values()
+        .flat_map(BTreeMap::values)
+        .filter(|row| matches!(standing(row, None), End::Running | End::Suspended))
+        .all(|row| answers.drained && goes_on(row));
+    match shown && open_is_certain && never_started_is_certain(id, answers, &history) {
         true => Ok(assemble(&history, warning(&rows))),
         false => Err(QueryError::Unknown(LATE.to_owned())),
     }
@@ -228,9 +248,9 @@ fn is_shown(record: &Record, rows: &[&Row]) -> bool {
     let any = |wanted: fn(&End) -> bool| now.iter().any(wanted);
     match phase(&record.words) {
         Phase::Waiting => true,
-        // While it is cleaned up its row may have its end already.
+        // It ended when it began to be cleaned up.
         Phase::Active if record.words.iter().any(|w| w == "COMPLETING") => {
-            any(|end| matches!(end, End::Running | End::Over { .. }))
+            any(|end| matches!(end, End::Over { .. }))
         }
         Phase::Active => any(|end| *end == End::Running),
         Phase::Suspended => any(|end| *end == End::Suspended),

@@ -123,15 +123,46 @@ fn attempts_should_be_unknown_when_accounting_would_show_too_much_time() {
             rows,
             drained: true,
         };
-        attempts(&id(), &answers)
+        attempts(&id(), &answers, &records)
     };
     assert!(judge("COMPLETED", &[row("RUNNING")]).is_err());
+    assert!(judge("COMPLETING", &[row("RUNNING")]).is_err());
+    // Requeued, and slurmdbd does not know.
+    assert!(judge("PENDING", &[row("RUNNING")]).is_err());
     assert!(judge("SUSPENDED", &[row("RUNNING")]).is_err());
     assert!(judge("RUNNING", &[row("SUSPENDED")]).is_err());
     assert!(judge("RUNNING", &[]).is_err());
     assert_eq!(judge("RUNNING", &[row("RUNNING")]).unwrap().len(), 1);
     assert_eq!(judge("SUSPENDED", &[row("SUSPENDED")]).unwrap().len(), 1);
     assert_eq!(judge("PENDING", &[row("PENDING")]), Ok(vec![]));
+    assert_eq!(judge("COMPLETING", &[row("COMPLETED")]).unwrap().len(), 1);
+}
+
+#[test]
+fn time_of_an_attempt_should_count_when_it_still_went_on_after_slurmdbd_was_asked() {
+    let judge = |word: &str, drained, later: &[Record]| {
+        let (records, rows) = ([record(word)], [row(word)]);
+        let answers = Answers {
+            records: &records,
+            rows: &rows,
+            drained,
+        };
+        attempts(&id(), &answers, later).map(|all| all.len())
+    };
+    for word in ["RUNNING", "SUSPENDED"] {
+        assert_eq!(judge(word, true, &[record(word)]), Ok(1));
+        // A suspension may not have been told yet.
+        assert!(judge(word, false, &[record(word)]).is_err());
+        for other in ["RUNNING", "SUSPENDED", "PENDING", "COMPLETING", "COMPLETED"] {
+            assert_eq!(judge(word, true, &[record(other)]).is_ok(), other == word);
+        }
+        assert!(judge(word, true, &[]).is_err());
+        // Started again meanwhile.
+        let mut again = record(word);
+        again.submitted = 200;
+        assert!(judge(word, true, &[again]).is_err());
+    }
+    assert_eq!(judge("COMPLETED", false, &[]), Ok(1));
 }
 
 #[test]
@@ -147,7 +178,7 @@ fn job_of_the_same_number_should_not_be_billed_when_ids_began_again() {
         rows: &rows,
         drained: true,
     };
-    let attempts = attempts(&id(), &answers).unwrap();
+    let attempts = attempts(&id(), &answers, &[]).unwrap();
     assert_eq!(attempts.len(), 1);
     assert_eq!(attempts[0].submitted, 100_000);
     assert_eq!(found(HANDLE, &[], &rows), [id()]);
@@ -188,7 +219,7 @@ fn cancelled_job_should_have_no_start_when_it_never_ran() {
         rows: &rows,
         drained: true,
     };
-    let attempts = attempts(&id(), &answers).unwrap();
+    let attempts = attempts(&id(), &answers, &[]).unwrap();
     assert_eq!(attempts[0].started, None);
     assert_eq!(attempts[0].state, Some(EndState::Cancelled));
     assert_eq!(attempts[0].detail, "by user 1000");
@@ -249,7 +280,7 @@ fn tasks_that_ran_should_not_be_never_started_when_accounting_has_only_the_other
             rows,
             drained,
         };
-        (status(&id(), &answers), attempts(&id(), &answers))
+        (status(&id(), &answers), attempts(&id(), &answers, &[]))
     };
     for drained in [false, true] {
         let (status, attempts) = judge(&records, &early, drained);
@@ -329,7 +360,7 @@ proptest! {
         })
     ) {
         let answers = Answers { records: &[], rows: &rows, drained: true };
-        let all = attempts(&id(), &answers).unwrap();
+        let all = attempts(&id(), &answers, &[]).unwrap();
         let billed: u64 = all.iter().map(|a| a.elapsed_ms).sum();
         let truth: u64 = tasks.iter().flatten().map(|(elapsed, _)| elapsed * 1000).sum();
         prop_assert_eq!(billed, truth);
