@@ -374,14 +374,14 @@ impl Context {
                 }
             }
             Action::Admit => step.admit(&mut local).await,
-            Action::Stage => {
-                let done = step.stage(&mut local).await;
-                done.map_err(|error| step.obstructed(&local, error))
-            }
-            Action::Submit => {
-                let done = step.submit(&mut local).await;
-                done.map_err(|error| step.obstructed(&local, error))
-            }
+            Action::Stage => match step.stage(&mut local).await {
+                Err(error) => Err(step.obstructed(&local, error).await),
+                done => done,
+            },
+            Action::Submit => match step.submit(&mut local).await {
+                Err(error) => Err(step.obstructed(&local, error).await),
+                done => done,
+            },
             Action::MarkSubmitted => step.mark_submitted(&mut local).await,
             Action::Meter { last } => step.meter(&mut local, last).await,
             Action::Log => step.log(&mut local).await,

@@ -105,17 +105,17 @@ impl Records {
             .fold(0, |sum, room| sum.saturating_add(room.bytes))
     }
 
-    /// Whether processes of another job may be running as the same member of a pool. What a job left behind may outlive it,
-    /// until its member is cleared; that is after its record has gone.
-    pub(crate) fn shares_member(&self, job: &LocalJob) -> bool {
+    /// Jobs whose processes may be running as the same member of a pool. What a job left behind may outlive it, until its
+    /// member is cleared; that is after its record has gone.
+    pub(crate) fn share_member(&self, job: &LocalJob) -> Vec<AgreementId> {
         let cache = self.cache();
-        let mut others = cache.values().map(|kept| &kept.job);
-        others.any(|other| {
+        let others = cache.values().map(|kept| &kept.job).filter(|other| {
             other.agreement != job.agreement
                 && (other.cluster, &other.identity) == (job.cluster, &job.identity)
                 && other.identity.is_some()
                 && other.submission != Submission::None
-        })
+        });
+        others.map(|other| other.agreement).collect()
     }
 
     /// The record of a job.
@@ -215,7 +215,8 @@ mod tests {
         for record in [&job, &elsewhere, &anothers, &other] {
             records.put(record).await.unwrap();
         }
-        assert!(!records.shares_member(&job), "none of them ran as it");
+        let none: [AgreementId; 0] = [];
+        assert_eq!(records.share_member(&job), none, "none of them ran as it");
 
         let end = virtengine_primitives::hpc::JobEnd {
             reason: virtengine_primitives::hpc::EndReason::Completed,
@@ -232,11 +233,11 @@ mod tests {
         };
         for other in [intended, done, ended] {
             records.put(&other).await.unwrap();
-            assert!(records.shares_member(&job), "{other:?}");
+            assert_eq!(records.share_member(&job), [4], "{other:?}");
         }
         records.remove(4).await.unwrap();
-        assert!(!records.shares_member(&job));
+        assert_eq!(records.share_member(&job), none);
         // Without a pool jobs share nobody.
-        assert!(!records.shares_member(&LocalJob::new(5, 0)));
+        assert_eq!(records.share_member(&LocalJob::new(5, 0)), none);
     }
 }

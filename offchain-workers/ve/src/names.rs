@@ -29,7 +29,7 @@ pub fn reason(reason: &EndReason) -> &'static str {
         EndReason::Preempted => "preempted",
         EndReason::ProviderFailure => "provider-failure",
         EndReason::Expired => "expired",
-        EndReason::Obstructed => "obstructed",
+        EndReason::Obstructed(_) => "obstructed",
     }
 }
 
@@ -70,8 +70,8 @@ pub fn explained(reason: &EndReason) -> &'static str {
         EndReason::Expired => {
             "no cluster took it or reported its end in time; what was not metered goes back"
         }
-        EndReason::Obstructed => {
-            "processes of your other jobs stopped those that were to bring its files; nothing is charged"
+        EndReason::Obstructed(_) => {
+            "processes of another job of yours stopped those that were to bring its files; nothing is charged"
         }
     }
 }

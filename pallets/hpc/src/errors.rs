@@ -112,6 +112,9 @@ mod errors {
         StartedInFuture,
         /// Only the chain ends a job with this reason. Report the true reason.
         NotReportable,
+        /// The named job cannot have been in the way: it is not a started job of the same customer on the same cluster, or it
+        /// had ended before. Report the true reason.
+        NotObstructed,
         /// The tasks by outcome do not sum up to the array's size. Count every task once.
         TaskCountMismatch,
         /// Completed, but with an exit status or with tasks that are not done. Report it as failed.

@@ -4,6 +4,7 @@
 use crate::*;
 use frame_support::{
     ensure,
+    pallet_prelude::MaxEncodedLen,
     storage::with_storage_layer,
     traits::{Consideration, Get, UnixTime},
     weights::Weight,
@@ -33,12 +34,20 @@ impl<T: Config> Pallet<T> {
     }
 
     /// What the ends of some jobs weigh beyond what is measured: the provider's faults take back what was written on
-    /// invoices.
-    pub(crate) fn take_back_weight<'a>(ends: impl Iterator<Item = &'a JobEnd>) -> Weight {
-        let faults = ends
-            .filter(|end| end.reason.fault() == Fault::Provider)
-            .count();
-        T::Billing::take_back_weight().saturating_mul(faults as u64)
+    /// invoices, and of an obstructed job the one in its way is read.
+    pub(crate) fn reasons_weight<'a>(ends: impl Iterator<Item = &'a JobEnd>) -> Weight {
+        let of = |end: &JobEnd| match end.reason {
+            EndReason::Obstructed(_) => <T as frame_system::Config>::DbWeight::get()
+                .reads(1)
+                .saturating_add(Weight::from_parts(
+                    0,
+                    Job::<T::AccountId>::max_encoded_len() as u64,
+                )),
+            reason if reason.fault() == Fault::Provider => T::Billing::take_back_weight(),
+            _ => Weight::zero(),
+        };
+        ends.map(of)
+            .fold(Weight::zero(), |sum, weight| sum.saturating_add(weight))
     }
 
     /// Does `what` to every item on its own; a refusal undoes that item only and is told by an event.
@@ -228,8 +237,13 @@ impl<T: Config> Pallet<T> {
         if matches!(end.reason, Completed | Failed | OutOfMemory | TimedOut) {
             ensure!(job.started_at.is_some(), Error::<T>::NotStarted);
         }
-        if end.reason == Obstructed {
+        if let Obstructed(other) = end.reason {
             ensure!(job.started_at.is_none(), Error::<T>::AlreadyStarted);
+            let other = Jobs::<T>::get(other);
+            ensure!(
+                other.is_some_and(|other| job.may_be_obstructed_by(&other)),
+                Error::<T>::NotObstructed
+            );
         }
         let TaskCounts {
             done,

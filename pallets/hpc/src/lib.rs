@@ -600,14 +600,14 @@ pub mod pallet {
         ///
         /// ## Errors
         /// `NotAWorker`, `UnknownJob`, `NotYourJob`, `AlreadyEnded`, `NotAccepted`, `DeadlinePassed`,
-        /// `NotReportable`, `CancelNotRequested`, `NotStarted`, `AlreadyStarted`, `TaskCountMismatch`,
-        /// `EndContradictsItself`, a result that the customer cannot open.
+        /// `NotReportable`, `CancelNotRequested`, `NotStarted`, `AlreadyStarted`, `NotObstructed`,
+        /// `TaskCountMismatch`, `EndContradictsItself`, a result that the customer cannot open.
         ///
         /// ## Events
         /// `JobEnded`.
         #[pallet::call_index(13)]
         #[pallet::weight(T::WeightInfo::complete()
-            .saturating_add(Pallet::<T>::take_back_weight(core::iter::once(end))))]
+            .saturating_add(Pallet::<T>::reasons_weight(core::iter::once(end))))]
         pub fn complete(origin: OriginFor<T>, job: AgreementId, end: JobEnd) -> DispatchResult {
             let provider = Self::ensure_worker(origin)?;
             Self::do_complete(provider, job, end)
@@ -631,7 +631,7 @@ pub mod pallet {
         /// `JobEnded` or `ItemFailed` for each.
         #[pallet::call_index(14)]
         #[pallet::weight(T::WeightInfo::complete_many(items.len() as u32)
-            .saturating_add(Pallet::<T>::take_back_weight(items.iter().map(|(_, end)| end))))]
+            .saturating_add(Pallet::<T>::reasons_weight(items.iter().map(|(_, end)| end))))]
         pub fn complete_many(
             origin: OriginFor<T>,
             items: BoundedVec<(AgreementId, JobEnd), ConstU32<MAX_BATCH>>,

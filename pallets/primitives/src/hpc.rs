@@ -417,10 +417,11 @@ pub enum EndReason {
     /// No candidate took it, or its end was not reported before `end_by`. Set by the chain alone.
     #[codec(index = 10)]
     Expired,
-    /// Processes of its customer's other jobs kept the provider from its files, so that it could not start in time. The
-    /// provider alone asserts it and the chain cannot check it; nothing is charged, so a dispute has no amount.
+    /// Processes of this other job of its customer kept the provider from its files, so that it could not start in time.
+    /// The chain checks that this was possible ([`Job::may_be_obstructed_by`]), and believes that it was so; nothing is
+    /// charged, so a dispute has no amount.
     #[codec(index = 11)]
-    Obstructed,
+    Obstructed(AgreementId),
 }
 
 impl EndReason {
@@ -438,7 +439,7 @@ impl EndReason {
             | Self::TimedOut
             | Self::Cancelled
             | Self::BadInput
-            | Self::Obstructed => Fault::Payer,
+            | Self::Obstructed(_) => Fault::Payer,
             Self::NodeFailure | Self::BootFailure | Self::Preempted | Self::ProviderFailure => {
                 Fault::Provider
             }
@@ -598,6 +599,18 @@ pub struct Job<AccountId> {
     pub end: Option<JobEnd>,
     /// Block at which it ended.
     pub ended_at: Option<BlockNumber>,
+}
+
+impl<AccountId: PartialEq> Job<AccountId> {
+    /// Whether processes of another job could be in this one's way before it starts: the other job is of the same customer
+    /// on the same cluster, has started, and had not ended when this one was assigned there.
+    pub fn may_be_obstructed_by(&self, other: &Self) -> bool {
+        let assigned_at = self.start_by.saturating_sub(self.request.start_within);
+        other.customer == self.customer
+            && other.assignment.cluster == self.assignment.cluster
+            && other.started_at.is_some()
+            && other.ended_at.is_none_or(|ended_at| ended_at >= assigned_at)
+    }
 }
 
 /// Chooses among eligible candidates: the lowest cost; ties by `blake2_256(job ++ cluster ++ partition)`. The order in

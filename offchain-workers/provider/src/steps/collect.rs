@@ -275,22 +275,41 @@ impl Step<'_> {
     /// process that brings this one's files. A file system that hangs gives the same error, and from here the two cannot be
     /// told apart: close to the deadline, if there is such a job, it is concluded that this was the cause. If it was not,
     /// little is lost by that: the job would have expired without a start, and it is free either way.
-    pub(crate) fn obstructed(&self, local: &LocalJob, error: StepError) -> StepError {
-        match error {
-            StepError::Unanswered {
-                outside: Outside::Member,
-                reason,
-            } if self.is_closing() && self.context.records.shares_member(local) => {
-                StepError::Hopeless {
-                    reason: EndReason::Obstructed,
-                    explanation: format!(
-                        "its files could not be brought while another job of yours ran: {reason}; nothing is charged, \
-                         submit it again when that job has ended"
-                    ),
-                }
-            }
-            other => other,
+    pub(crate) async fn obstructed(&self, local: &LocalJob, error: StepError) -> StepError {
+        let StepError::Unanswered {
+            outside: Outside::Member,
+            reason,
+        } = error
+        else {
+            return error;
+        };
+        let other = match self.is_closing() {
+            true => self.in_the_way(local).await,
+            false => Ok(None),
+        };
+        match other {
+            Ok(Some(other)) => StepError::Hopeless {
+                reason: EndReason::Obstructed(other),
+                explanation: format!(
+                    "its files could not be brought while your job {other} ran: {reason}; nothing is charged, submit it \
+                     again when that job has ended"
+                ),
+            },
+            Ok(None) => StepError::unanswered(Outside::Member)(reason),
+            Err(error) => error,
         }
+    }
+
+    /// A job that may have processes as the same member, also by what the chain knows of it.
+    async fn in_the_way(&self, local: &LocalJob) -> Result<Option<AgreementId>, StepError> {
+        for other in self.context.records.share_member(local) {
+            let job = self.snapshot.job(other).await;
+            let job = job.map_err(StepError::unanswered(Outside::Chain))?;
+            if job.is_some_and(|job| self.job.may_be_obstructed_by(&job)) {
+                return Ok(Some(other));
+            }
+        }
+        Ok(None)
     }
 
     /// Ends a job that cannot be done, with an explanation that its customer can open.

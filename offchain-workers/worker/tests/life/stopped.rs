@@ -119,7 +119,8 @@ async fn job_should_end_without_its_files_in_time_and_hold_up_nobody_when_its_ag
         .run_until(LIMIT, |state| state.jobs[&NEXT].state != JobState::Assigned)
         .await;
     ends_near_its_deadline(&world, NEXT).await;
-    assert_eq!(world.end(NEXT).unwrap().reason, EndReason::Obstructed);
+    let reason = world.end(NEXT).unwrap().reason;
+    assert_eq!(reason, EndReason::Obstructed(HELD));
     assert_eq!(world.cpu_seconds(NEXT), 0);
     assert!(world.result(NEXT).await.contains_key("result.json"));
 

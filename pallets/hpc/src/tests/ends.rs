@@ -1,7 +1,11 @@
 //! How a job ends, who answers for it, and where its money and its bond go.
 
-use crate::{mock::*, Error, Event};
-use frame_support::{assert_noop, assert_ok, traits::tokens::fungible::InspectHold};
+use crate::{mock::*, Clusters, Error, Event};
+use frame_support::{
+    assert_noop, assert_ok, storage::transactional::with_transaction,
+    traits::tokens::fungible::InspectHold,
+};
+use sp_runtime::{DispatchResult, TransactionOutcome};
 use virtengine_primitives::{billing::Fault, hpc::*, AgreementId, AssetKind, Balance};
 
 /// Fault of the ended agreement, what is pending for the provider, and the provider's free bond.
@@ -54,11 +58,52 @@ fn provider_should_lose_a_share_of_the_bond_when_it_fails_before_the_start() {
             assert_eq!(outcome(job), (Fault::Provider, 0, bond));
             assert_eq!(Balances::free_balance(ALICE), free + 1_000 + 50);
         }
-        for reason in [BadInput, Obstructed] {
-            let job = job_at(At::Staging, &[3]);
-            assert_ok!(Hpc::do_complete(3, job, end(reason)));
-            assert_eq!(outcome(job), (Fault::Payer, 0, BOND - 200));
+        let job = job_at(At::Staging, &[3]);
+        assert_ok!(Hpc::do_complete(3, job, end(BadInput)));
+        assert_eq!(outcome(job), (Fault::Payer, 0, BOND - 200));
+    });
+}
+
+#[test]
+fn job_should_end_as_obstructed_only_when_the_job_in_its_way_could_be() {
+    let by = |other| end(EndReason::Obstructed(other));
+    run(|| {
+        Clusters::<Test>::mutate_extant(3, |cluster| cluster.spec.max_open_jobs = 10);
+        let ended_before = job_at(At::Ended, &[3]);
+        jump_to(System::block_number() + 1);
+        let never_ran = job_at(At::Queued, &[3]);
+        let elsewhere = job_at(At::Running, &[2]);
+        let running = job_at(At::Running, &[3]);
+        let requeued = job_at(At::Requeued, &[3]);
+        let anothers = Hpc::do_submit(BOB, request(&[3])).unwrap();
+        Hpc::do_accept(3, anothers).unwrap();
+        Hpc::do_update(3, anothers, JobProgress::Running(clock())).unwrap();
+        let (ends_now, ends_later) = (job_at(At::Running, &[3]), job_at(At::Running, &[3]));
+        let job = job_at(At::Staging, &[3]);
+        let free = Balances::free_balance(ALICE);
+        for other in [ended_before, never_ran, elsewhere, anothers, job, job + 1] {
+            let refused = Hpc::do_complete(3, job, by(other));
+            assert_noop!(refused, Error::<Test>::NotObstructed);
         }
+        // In the block of the assignment, and after it.
+        Hpc::do_complete(3, ends_now, end(EndReason::Failed)).unwrap();
+        jump_to(System::block_number() + 1);
+        Hpc::do_complete(3, ends_later, end(EndReason::Failed)).unwrap();
+        for other in [running, requeued, ends_now, ends_later] {
+            let _ = with_transaction(|| -> TransactionOutcome<DispatchResult> {
+                assert_ok!(Hpc::do_complete(3, job, by(other)));
+                // Four others still hold a share of the bond.
+                assert_eq!(outcome(job), (Fault::Payer, 0, BOND - 400));
+                // What was held for this one is given back.
+                assert!(Balances::free_balance(ALICE) > free);
+                TransactionOutcome::Rollback(Ok(()))
+            });
+        }
+        // What is forgotten nobody can judge.
+        assert!(settle(ends_later));
+        Hpc::do_prune(ends_later).unwrap();
+        let refused = Hpc::do_complete(3, job, by(ends_later));
+        assert_noop!(refused, Error::<Test>::NotObstructed);
     });
 }
 

@@ -78,6 +78,8 @@ fn step() -> impl Strategy<Value = Step> {
     // Jobs: counted back from the newest of those that have not ended; beyond them, from the newest of all.
     let job = || 0u64..7;
     let cluster = || 1u32..6;
+    // By number; that a job is obstructed is rarely possible.
+    let reason = || prop_oneof![3 => 0u8..12, 1 => Just(11)];
     let offset = || prop_oneof![8 => -1_000i64..1_000, 1 => -9_000i64..70_000];
     prop_oneof![
         16 => (
@@ -95,8 +97,8 @@ fn step() -> impl Strategy<Value = Step> {
         24 => (who(), prop::collection::vec(job(), 0..6)).prop_map(|(w, j)| Accept(w, j)),
         3 => (who(), job()).prop_map(|(w, j)| Decline(w, j)),
         30 => (who(), prop::collection::vec((job(), 0u8..5, offset()), 0..6)).prop_map(|(w, j)| Update(w, j)),
-        14 => (who(), job(), 0u8..12, any::<bool>()).prop_map(|(w, j, r, o)| Complete(w, j, r, o)),
-        4 => (who(), prop::collection::vec((job(), 0u8..12), 0..4)).prop_map(|(w, j)| CompleteMany(w, j)),
+        14 => (who(), job(), reason(), any::<bool>()).prop_map(|(w, j, r, o)| Complete(w, j, r, o)),
+        4 => (who(), prop::collection::vec((job(), reason()), 0..4)).prop_map(|(w, j)| CompleteMany(w, j)),
         1 => (who(), 1u32..4).prop_map(|(w, p)| Register(w, p)),
         3 => (who(), cluster(), 1u32..9, 1u32..4).prop_map(|(w, c, n, p)| UpdateCluster(w, c, n, p)),
         2 => (who(), cluster(), prop::bool::weighted(0.8)).prop_map(|(w, c, o)| SetState(w, c, o)),
@@ -112,8 +114,13 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn reason(n: u8) -> EndReason {
+/// For a job that is obstructed, the first one that may be in its way.
+fn reason(n: u8, id: AgreementId) -> EndReason {
     use EndReason::*;
+    let other = Hpc::job(id).and_then(|job| {
+        let in_the_way = |(_, other): &(_, Job<_>)| job.may_be_obstructed_by(other);
+        Some(Jobs::<Test>::iter().find(in_the_way)?.0)
+    });
     [
         Completed,
         Failed,
@@ -126,7 +133,7 @@ fn reason(n: u8) -> EndReason {
         Preempted,
         ProviderFailure,
         Expired,
-        Obstructed,
+        Obstructed(other.unwrap_or(id)),
     ][usize::from(n)]
 }
 
@@ -232,11 +239,11 @@ fn take(step: Step) -> DispatchResult {
             Hpc::update_many(signed(who), items.try_into().unwrap())
         }
         Step::Complete(who, back, why, result) => {
-            let mut end = end(reason(why));
+            let id = job(back);
+            let mut end = end(reason(why, id));
             if !result {
                 end.result = None;
             }
-            let id = job(back);
             if let (Some(result), Some(customer)) = (&mut end.result, customer(id)) {
                 *result = sealed_to(&[customer]);
             }
@@ -247,9 +254,10 @@ fn take(step: Step) -> DispatchResult {
             let items: Vec<_> = items
                 .into_iter()
                 .map(|(back, why)| {
-                    let mut end = end(reason(why));
+                    let id = job(back);
+                    let mut end = end(reason(why, id));
                     end.result = None;
-                    (job(back), end)
+                    (id, end)
                 })
                 .collect();
             Hpc::complete_many(signed(who), items.try_into().unwrap())
@@ -346,7 +354,11 @@ fn live(steps: Vec<Step>, seen: &mut BTreeMap<String, u32>) {
             let name = told.split_whitespace().next().unwrap_or_default();
             *seen.entry(name.to_string()).or_default() += 1;
             if let Event::JobEnded { reason, fault, .. } = event {
-                *seen.entry(format!("{reason:?} {fault:?}")).or_default() += 1;
+                let reason = match reason {
+                    EndReason::Obstructed(_) => "Obstructed".to_owned(),
+                    other => format!("{other:?}"),
+                };
+                *seen.entry(format!("{reason} {fault:?}")).or_default() += 1;
             }
         }
         System::reset_events();

@@ -50,7 +50,8 @@ const ACTS: [Act; 20] = [
     Act::End(EndReason::Preempted),
     Act::End(EndReason::ProviderFailure),
     Act::End(EndReason::Expired),
-    Act::End(EndReason::Obstructed),
+    // By a job that there is not; what may be in the way is told in `ends`.
+    Act::End(EndReason::Obstructed(0)),
     Act::Cancel,
     Act::Expire,
     Act::Prune,
@@ -105,7 +106,8 @@ fn expected(place: At, what: Act) -> Result<JobState, Error<Test>> {
         (End(Expired), _) => Err(Error::NotReportable),
         (End(Cancelled), _) if !cancelled => Err(Error::CancelNotRequested),
         (End(Completed | Failed | OutOfMemory | TimedOut), _) if !started => Err(Error::NotStarted),
-        (End(Obstructed), _) if started => Err(Error::AlreadyStarted),
+        (End(Obstructed(_)), _) if started => Err(Error::AlreadyStarted),
+        (End(Obstructed(_)), _) => Err(Error::NotObstructed),
         (End(reason), _) => Ok(S::Ended(reason)),
     }
 }

@@ -208,6 +208,7 @@ impl Source<'_> {
 
     fn complete(&mut self, id: AgreementId, job: Option<Job<AccountId32>>) -> RuntimeCall {
         use EndReason::*;
+        let other = self.job_where(|_, other| other.started_at.is_some());
         let reason = self.pick(&[
             Completed,
             Completed,
@@ -219,7 +220,7 @@ impl Source<'_> {
             NodeFailure,
             Preempted,
             ProviderFailure,
-            Obstructed,
+            Obstructed(other),
         ]);
         let customer = job.as_ref().map(|j| j.customer.clone());
         let tasks = job.map_or(1, |j| j.request.resources.array_tasks);
