@@ -160,6 +160,10 @@ impl Snapshot for NodeSnapshot {
     async fn timestamp(&self) -> Result<Moment, ChainError> {
         self.0.timestamp().await
     }
+    async fn block_time(&self) -> Result<Duration, ChainError> {
+        let expected = self.0.constant("Babe", "ExpectedBlockTime").await;
+        expected.map(Duration::from_millis)
+    }
     async fn news(&self, since: BlockNumber) -> Result<Option<News>, ChainError> {
         if self.number().saturating_sub(since) > MOST_BLOCKS {
             return Ok(None);

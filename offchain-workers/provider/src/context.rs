@@ -17,7 +17,7 @@ use crate::{
     watch::observe,
 };
 use sp_core::crypto::AccountId32;
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Instant};
 use ve_envelope::{Binding, PublicKey, Sealer, SecretKey, MAX_RECIPIENTS};
 use ve_slurm::{identity::Identity, Lookup, QueryError, Scheduler, SchedulerJobId, Status};
 use virtengine_primitives::{hpc::JobState, AgreementId, ClusterId, Moment};
@@ -159,6 +159,7 @@ impl Context {
         cluster: &ClusterSettings,
         local: &mut LocalJob,
         customer: &AccountId32,
+        until: Option<Instant>,
     ) -> Result<Place, StepError> {
         if let (Some(identities), None) = (self.identities.get(&cluster.id), &local.identity) {
             let member = identities.lease(customer, local.agreement, false).await?;
@@ -166,14 +167,16 @@ impl Context {
             self.records.put(local).await?;
             self.passed("identity-leased");
         }
-        self.known_place(cluster, local)
+        self.known_place(cluster, local, until)
     }
 
-    /// Where the files of a job lie that has what it needs.
+    /// Where the files of a job lie that has what it needs. `until`: when a member's process is not waited for any more, even
+    /// one that is at work.
     pub(crate) fn known_place(
         &self,
         cluster: &ClusterSettings,
         local: &LocalJob,
+        until: Option<Instant>,
     ) -> Result<Place, StepError> {
         let handle = self.handle(local.agreement);
         let own = cluster.work_dir.join(&handle);
@@ -188,7 +191,7 @@ impl Context {
         let member = cluster.member(settings, user);
         let member = member.map_err(StepError::unanswered(Outside::Disk))?;
         let home = settings.pool.home(&member).join(&handle);
-        let files = AsMember::new(settings.agent.clone(), member.clone(), home.clone());
+        let files = AsMember::new(settings.agent.clone(), member.clone(), home.clone(), until);
         Ok(Place {
             identity: Some(member),
             files: Arc::new(files),

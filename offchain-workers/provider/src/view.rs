@@ -90,6 +90,8 @@ pub trait Snapshot: Send + Sync {
     fn number(&self) -> BlockNumber;
     /// Time of the block.
     async fn timestamp(&self) -> Result<Moment, ChainError>;
+    /// Time from a block to the next, as the chain means it.
+    async fn block_time(&self) -> Result<Duration, ChainError>;
     /// What happened to jobs in the blocks after `since`, this one included. `None` if that cannot be told, because it
     /// was too long ago. Only says where to look: what is true is read at the block.
     async fn news(&self, since: BlockNumber) -> Result<Option<News>, ChainError>;

@@ -49,6 +49,9 @@ impl Snapshot for Block {
     async fn timestamp(&self) -> Result<Moment, ChainError> {
         Ok(0)
     }
+    async fn block_time(&self) -> Result<Duration, ChainError> {
+        Ok(Duration::ZERO)
+    }
     async fn news(&self, _: BlockNumber) -> Result<Option<News>, ChainError> {
         Ok(self.news.clone())
     }

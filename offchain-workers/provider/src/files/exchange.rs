@@ -27,22 +27,17 @@ pub(super) struct Pipe<P> {
 }
 
 impl<P: AsFd> Pipe<P> {
-    /// `silence`: the longest time for which no byte moves. A full pipe moves when the reader has taken 4 KiB.
-    pub(super) fn new(pipe: P, silence: Duration) -> io::Result<Self> {
+    /// `silence`: the longest time for which no byte moves. A full pipe moves when the reader has taken 4 KiB. `until`: when
+    /// it is over even if bytes move.
+    pub(super) fn new(pipe: P, silence: Duration, until: Option<Instant>) -> io::Result<Self> {
         // A pipe that has a little room would otherwise wait for ever with more than that.
         let flags = OFlag::from_bits_truncate(fcntl(pipe.as_fd(), FcntlArg::F_GETFL)?);
         fcntl(pipe.as_fd(), FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
         Ok(Self {
             pipe,
             silence,
-            until: None,
+            until,
         })
-    }
-
-    /// The same pipe, and no longer than `until` all together.
-    pub(super) fn until(mut self, until: Instant) -> Self {
-        self.until = Some(until);
-        self
     }
 
     /// Repeats what would have to wait for the other end.
@@ -166,14 +161,14 @@ mod tests {
     #[test]
     fn pipe_should_give_up_when_the_other_end_is_stopped() {
         let mut child = shell("printf ab; kill -STOP $$; printf c");
-        let mut stdout = Pipe::new(child.stdout.take().unwrap(), SILENCE).unwrap();
+        let mut stdout = Pipe::new(child.stdout.take().unwrap(), SILENCE, None).unwrap();
         let mut two = [0; 2];
         stdout.read_exact(&mut two).unwrap();
         let begun = Instant::now();
         let error = stdout.read(&mut two).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert!(begun.elapsed() >= SILENCE);
-        let mut stdin = Pipe::new(child.stdin.take().unwrap(), SILENCE).unwrap();
+        let mut stdin = Pipe::new(child.stdin.take().unwrap(), SILENCE, None).unwrap();
         // More than any pipe holds.
         let error = stdin.write_all(&vec![0; 4 << 20]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
@@ -188,7 +183,7 @@ mod tests {
     fn pipe_should_be_patient_when_the_other_end_is_slow_but_steady() {
         // Several times as long as the silence that is allowed.
         let mut child = shell("for n in 1 2 3 4 5 6 7 8 9 10 11 12; do printf x; sleep 0.5; done");
-        let mut stdout = Pipe::new(child.stdout.take().unwrap(), SILENCE).unwrap();
+        let mut stdout = Pipe::new(child.stdout.take().unwrap(), SILENCE, None).unwrap();
         let mut text = String::new();
         stdout.read_to_string(&mut text).unwrap();
         assert_eq!(text, "x".repeat(12));
@@ -196,7 +191,7 @@ mod tests {
 
         let mut child =
             shell("while head -c 65536 | grep -q .; do sleep 0.25; done; exec cat >/dev/null");
-        let mut stdin = Pipe::new(child.stdin.take().unwrap(), SILENCE).unwrap();
+        let mut stdin = Pipe::new(child.stdin.take().unwrap(), SILENCE, None).unwrap();
         stdin.write_all(&vec![b'x'; 1 << 20]).unwrap();
         drop(stdin);
         assert!(conclude(&mut child));
@@ -206,9 +201,7 @@ mod tests {
     fn pipe_should_keep_to_its_end_when_the_other_side_trickles_for_ever() {
         let mut child = shell("while printf x; do sleep 0.05; done");
         let until = Instant::now() + SILENCE * 2;
-        let mut stdout = Pipe::new(child.stdout.take().unwrap(), SILENCE)
-            .unwrap()
-            .until(until);
+        let mut stdout = Pipe::new(child.stdout.take().unwrap(), SILENCE, Some(until)).unwrap();
         let error = io::copy(&mut stdout, &mut io::sink()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         drop(stdout);

@@ -84,7 +84,8 @@ impl Members {
         let what = match ended {
             true => format!("was ended; a job of {user} may have done so, or memory ran out"),
             false => format!(
-                "did nothing for {} s; a job of {user} may have stopped it, or the file system hangs",
+                "did nothing for {} s, or too little before the job was to end; a job of {user} may have stopped it, or the file \
+                 system hangs",
                 limit.as_secs()
             ),
         };

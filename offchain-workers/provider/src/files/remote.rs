@@ -76,11 +76,12 @@ impl Agent {
         command
     }
 
-    /// Starts something as a member.
+    /// Starts something as a member. `until`: when it is not waited for any more, even if it is at work.
     fn start(
         &self,
         member: &Identity,
         words: impl IntoIterator<Item = OsString>,
+        until: Option<Instant>,
     ) -> io::Result<Asked> {
         self.members.ask(&member.user)?;
         let mut child = self
@@ -105,9 +106,9 @@ impl Agent {
             return Err(io::Error::other("the agent has no pipes"));
         };
         Ok(Asked {
-            stdin: Some(Pipe::new(stdin, self.silence)?),
-            stdout: Pipe::new(stdout, self.silence)?,
-            stderr: Pipe::new(stderr, self.silence)?,
+            stdin: Some(Pipe::new(stdin, self.silence, until)?),
+            stdout: Pipe::new(stdout, self.silence, until)?,
+            stderr: Pipe::new(stderr, self.silence, until)?,
             child,
         })
     }
@@ -115,10 +116,8 @@ impl Agent {
     /// Runs a short command as a member, for as long as an agent may be silent at most, and returns what it prints.
     pub fn output(&self, member: &Identity, words: &[String]) -> io::Result<String> {
         let until = Instant::now() + self.silence;
-        let mut asked = self.start(member, words.iter().map(OsString::from))?;
+        let mut asked = self.start(member, words.iter().map(OsString::from), Some(until))?;
         asked.stdin = None;
-        asked.stdout = asked.stdout.until(until);
-        asked.stderr = asked.stderr.until(until);
         let (mut output, mut complaint) = (Vec::new(), Vec::new());
         let read = (&mut asked.stdout)
             .take(MOST_OUTPUT)
@@ -134,20 +133,33 @@ impl Agent {
         String::from_utf8(output).map_err(io::Error::other)
     }
 
-    /// Starts an agent.
-    fn ask(&self, member: &Identity, root: &Path, operation: &[&str]) -> io::Result<Asked> {
+    /// Starts an agent. Whatever `until` is, it may take as long as it may be silent.
+    fn ask(
+        &self,
+        member: &Identity,
+        root: &Path,
+        operation: &[&str],
+        until: Option<Instant>,
+    ) -> io::Result<Asked> {
+        let until = until.map(|until| until.max(Instant::now() + self.silence));
         let program = [self.program.clone().into(), "agent".into(), root.into()];
         let words = program
             .into_iter()
             .chain(operation.iter().map(OsString::from));
-        self.start(member, words)
+        self.start(member, words, until)
     }
 
     /// Lays out directories of jobs in a member's directory: one answer for each.
-    fn lay_out(&self, member: &Identity, home: &Path, wanted: &[LayOut]) -> Vec<io::Result<()>> {
+    fn lay_out(
+        &self,
+        member: &Identity,
+        home: &Path,
+        wanted: &[LayOut],
+        until: Option<Instant>,
+    ) -> Vec<io::Result<()>> {
         let mut answers = Vec::with_capacity(wanted.len());
         for (count, request) in requests(wanted) {
-            let asked = self.ask(member, home, &["lay-out"]);
+            let asked = self.ask(member, home, &["lay-out"], until);
             let told = asked.and_then(|mut asked| asked.say(&request).map(|()| asked));
             let all = told.and_then(|mut asked| {
                 for _ in 0..count {
@@ -167,12 +179,12 @@ impl Agent {
 
     /// Whether the directory of a member is empty.
     pub fn is_empty(&self, member: &Identity, home: &Path) -> io::Result<bool> {
-        self.ask(member, home, &["is-empty"])?.json()
+        self.ask(member, home, &["is-empty"], None)?.json()
     }
 
     /// Ends what a member still runs on the machine, and removes all that is in its directory.
     pub fn clear(&self, member: &Identity, home: &Path) -> io::Result<()> {
-        self.ask(member, home, &["clear"])?.done()
+        self.ask(member, home, &["clear"], None)?.done()
     }
 }
 
@@ -353,20 +365,24 @@ pub struct AsMember {
     agent: Agent,
     member: Identity,
     root: PathBuf,
+    until: Option<Instant>,
 }
 
 impl AsMember {
-    /// Files below `root`, which lies in the directory of `member`.
-    pub fn new(agent: Agent, member: Identity, root: PathBuf) -> Self {
+    /// Files below `root`, which lies in the directory of `member`. `until`: when an agent is not waited for any more, even
+    /// one that is at work: a job of the same user can let it do so little that it goes on for ever.
+    pub fn new(agent: Agent, member: Identity, root: PathBuf, until: Option<Instant>) -> Self {
         Self {
             agent,
             member,
             root,
+            until,
         }
     }
 
     fn ask(&self, operation: &[&str]) -> io::Result<Asked> {
-        self.agent.ask(&self.member, &self.root, operation)
+        let (member, root) = (&self.member, &self.root);
+        self.agent.ask(member, root, operation, self.until)
     }
 }
 
@@ -379,7 +395,7 @@ impl JobFiles for AsMember {
         let waiting = self.agent.lay_outs.of(&self.member.user);
         let ask = |wanted: Vec<LayOut>| async move {
             // Only threads that may wait come here.
-            self.agent.lay_out(&self.member, home, &wanted)
+            self.agent.lay_out(&self.member, home, &wanted, self.until)
         };
         let answer = waiting.put(LayOut::new(name, directories, files), ask);
         let interrupted = || Err(io::ErrorKind::Interrupted.into());

@@ -256,7 +256,7 @@ fn every_request_should_end_when_its_agent_is_stopped() {
             "echo $$ >{}; {before} kill -STOP $$",
             number.display()
         ));
-        AsMember::new(agent, member(), "/srv/job".into())
+        AsMember::new(agent, member(), "/srv/job".into(), None)
     };
     let wanted = [Wanted {
         path: "a".into(),
@@ -315,14 +315,14 @@ fn agent_should_be_taken_for_silent_when_it_is_ended() {
         r"printf '\0\0'; kill -TERM $$",
         r"printf '\0\0\0\0\4\0\0\0{'; kill -KILL $$",
     ] {
-        let files = AsMember::new(played_by(script), member(), "/srv/job".into());
+        let files = AsMember::new(played_by(script), member(), "/srv/job".into(), None);
         let error = files.walk("work").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{error}");
         assert!(error.to_string().contains("was ended"), "{error}");
     }
     // Who refuses is not ended, and says why.
     let refused = played_by("echo not allowed >&2; exit 1");
-    let files = AsMember::new(refused, member(), "/srv/job".into());
+    let files = AsMember::new(refused, member(), "/srv/job".into(), None);
     let error = files.walk("work").unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::Other, "{error}");
     assert!(error.to_string().contains("not allowed"), "{error}");
@@ -354,7 +354,7 @@ fn answer_should_be_taken_when_it_comes_slowly_and_steadily() {
         for n in 1 2 3 4 5 6 7 8; do printf '\376\377\377\377'; sleep 0.5; done
         for byte in 000 000 000 000 002 000 000 000 061 062 000 000 000 000; do printf '\'$byte; sleep 0.1; done
     ";
-    let files = AsMember::new(played_by(script), member(), "/srv/job".into());
+    let files = AsMember::new(played_by(script), member(), "/srv/job".into(), None);
     assert_eq!(files.length("a").unwrap(), Some(12));
 }
 
@@ -362,7 +362,7 @@ fn answer_should_be_taken_when_it_comes_slowly_and_steadily() {
 fn agent_should_be_believed_no_further_than_a_step() {
     // It says that it has 5 bytes.
     let script = r"printf '\0\0\0\0\1\0\0\0005\0\0\0\0'; cat >/dev/null";
-    let files = AsMember::new(played_by(script), member(), "/srv/job".into());
+    let files = AsMember::new(played_by(script), member(), "/srv/job".into(), None);
     let error = files.put("a", 9, "mark", false).err().unwrap();
     assert!(
         error.to_string().contains("vejob1 says that it has 5"),

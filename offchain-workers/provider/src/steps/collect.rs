@@ -13,6 +13,7 @@ use serde::Serialize;
 use std::{
     io::{self, Write},
     path::PathBuf,
+    time::Instant,
 };
 use ve_envelope::{Binding, EnvelopeHeader, PublicKey, Sealer};
 use ve_slurm::{overall, tasks, Attempt, EndState};
@@ -223,7 +224,8 @@ impl Step<'_> {
         let rules = if rows.is_empty() {
             None
         } else {
-            let place = self.context.known_place(self.cluster, local)?;
+            let until = Some(self.files_until().await?);
+            let place = self.context.known_place(self.cluster, local, until)?;
             Some(self.output_rules(&place).await?)
         };
         let collected = self.seal_result(local, file.clone(), rules).await;
@@ -266,9 +268,22 @@ impl Step<'_> {
         }
     }
 
-    fn is_closing(&self) -> bool {
+    /// Blocks until the job is to end without the files that cannot be worked with.
+    fn blocks_for_files(&self) -> BlockNumber {
         let near = without_files(self.job.started_at.is_some(), self.job.request.start_within);
-        self.job.deadline.saturating_sub(self.snapshot.number()) <= near
+        let left = self.job.deadline.saturating_sub(self.snapshot.number());
+        left.saturating_sub(near)
+    }
+
+    fn is_closing(&self) -> bool {
+        self.blocks_for_files() == 0
+    }
+
+    /// The same as a time.
+    pub(crate) async fn files_until(&self) -> Result<Instant, StepError> {
+        let block_time = self.snapshot.block_time().await;
+        let block_time = block_time.map_err(StepError::unanswered(Outside::Chain))?;
+        Ok(Instant::now() + block_time.saturating_mul(self.blocks_for_files()))
     }
 
     /// What to make of an error before the start. Processes of another job of the customer, as the same member, can stop every
@@ -346,7 +361,8 @@ impl Step<'_> {
             local.sealed = Some(end.clone());
             context.records.put(local).await?;
             context.passed("collect-sealed");
-            let sealed = context.known_place(self.cluster, local)?.sealed();
+            let place = context.known_place(self.cluster, local, None)?;
+            let sealed = place.sealed();
             if !context.artifacts.put_blob_file(header, &sealed).await? {
                 local.sealed = None;
                 context.records.put(local).await?;
@@ -377,7 +393,8 @@ impl Step<'_> {
         if keys.is_empty() {
             return Ok(None);
         }
-        let place = context.known_place(self.cluster, local)?;
+        let until = Some(self.files_until().await?);
+        let place = context.known_place(self.cluster, local, until)?;
         let binding = Binding::result(context.chain.genesis().0, self.id);
         let (own, sealed) = (place.own.clone(), place.sealed());
         let header = place

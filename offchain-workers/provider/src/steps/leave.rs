@@ -68,7 +68,7 @@ impl Context {
                 }
             }
         }
-        let place = self.known_place(cluster, &local)?;
+        let place = self.known_place(cluster, &local, None)?;
         let own = place.own.clone();
         place
             .with_files(move |files| {

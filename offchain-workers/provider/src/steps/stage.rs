@@ -23,7 +23,10 @@ impl Step<'_> {
         let context = self.context;
         let prepared = self.prepared().await?;
         let customer = &self.job.customer;
-        let place = context.place(self.cluster, local, customer).await?;
+        let until = Some(self.files_until().await?);
+        let place = context
+            .place(self.cluster, local, customer, until)
+            .await?;
         if !prepared.inputs.is_empty() {
             let inputs = format!("{}/{INPUT_DIR}", Place::WORK);
             place

@@ -428,6 +428,9 @@ impl Snapshot for FileSnapshot {
     async fn timestamp(&self) -> Result<Moment, ChainError> {
         Ok(now_ms())
     }
+    async fn block_time(&self) -> Result<Duration, ChainError> {
+        Ok(Duration::from_millis(BLOCK))
+    }
     async fn news(&self, _: BlockNumber) -> Result<Option<News>, ChainError> {
         // Something may have happened to any of them.
         let all = self.0.jobs.iter();
