@@ -22,11 +22,11 @@ fn walk(file: &[u8], size: (usize, usize), max_scans: usize) -> Option<Frame> {
     loop {
         let code = data.marker()?;
         match code {
-            // B.1.1.3: markers that stand alone, and the end.
-            0xd0..=0xd8 => continue,
-            // Alone as well, for arithmetic coding: the decoder takes a segment behind it, and what is hidden there is not seen.
-            0x01 => return None,
             0xd9 => return frame,
+            // B.1.1.3: markers that stand alone. One that restarts may follow the data of a scan. Elsewhere the decoder takes a
+            // segment behind them, and what is hidden there is not seen.
+            0xd0..=0xd7 if scans > 0 => continue,
+            0x01 | 0xd0..=0xd8 => return None,
             _ => {}
         }
         let segment = data.segment()?;
