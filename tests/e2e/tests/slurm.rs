@@ -260,7 +260,8 @@ const HEAVY: [Order; 4] = [
         inputs: &["program.py", "requirements.txt"],
         ..order("python", &["arguments=[\"500\"]", "expected_s=5"])
     },
-    order("notebook", &["hours=0.01"]),
+    // It looks once a minute whether anybody is there.
+    order("notebook", &["hours=0.01", "idle_s=5"]),
     Order {
         size: &["-n", "2"],
         inputs: &["box.gro"],
