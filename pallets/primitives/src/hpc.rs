@@ -609,7 +609,9 @@ impl<AccountId: PartialEq> Job<AccountId> {
         other.customer == self.customer
             && other.assignment.cluster == self.assignment.cluster
             && other.started_at.is_some()
-            && other.ended_at.is_none_or(|ended_at| ended_at >= assigned_at)
+            && other
+                .ended_at
+                .is_none_or(|ended_at| ended_at >= assigned_at)
     }
 }
 

@@ -215,8 +215,7 @@ const fn order(template: &'static str, parameters: &'static [&'static str]) -> O
     }
 }
 
-/// What every Debian with python3 and a C compiler can run.
-const LIGHT: [Order; 7] = [
+const LIBRARY: [Order; 11] = [
     order("checkpoint", &["limit=200000000"]),
     Order {
         inputs: &["points.csv"],
@@ -248,10 +247,6 @@ const LIGHT: [Order; 7] = [
         inputs: &["mesh.dat"],
         ..order("heat", &["steps=2000"])
     },
-];
-
-/// What needs packages of up to 200 MB.
-const HEAVY: [Order; 4] = [
     Order {
         size: &["--nodes", "2", "-n", "4"],
         ..order("patterns", &[])
@@ -271,10 +266,7 @@ const HEAVY: [Order; 4] = [
 
 /// The whole library, from orders to final money. All at once: it is a cluster.
 async fn library_bought_and_billed(name: &str, by: By, users: &str) -> Result<()> {
-    let all = std::env::var("VE_WORKLOADS").is_ok_and(|which| which == "all");
-    let heavy = HEAVY.iter().filter(|_| all);
-    let orders: Vec<&Order> = LIGHT.iter().chain(heavy).collect();
-    let templates: Vec<&'static str> = orders.iter().map(|order| order.template).collect();
+    let templates = LIBRARY.map(|order| order.template);
     let install = ["scripts/lib/slurm-workloads.sh", "install"];
     run_script(&[&install[..], &templates].concat(), &[])
         .context("installing what the templates need")?;
@@ -282,7 +274,7 @@ async fn library_bought_and_billed(name: &str, by: By, users: &str) -> Result<()
         slurm.promise(market)?;
         market.start_worker()?;
         let mut jobs = Vec::new();
-        for order in &orders {
+        for order in &LIBRARY {
             let words = order.words();
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             jobs.push((order, market.submit(&words)?));

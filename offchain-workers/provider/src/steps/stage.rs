@@ -24,9 +24,7 @@ impl Step<'_> {
         let prepared = self.prepared().await?;
         let customer = &self.job.customer;
         let until = Some(self.files_until().await?);
-        let place = context
-            .place(self.cluster, local, customer, until)
-            .await?;
+        let place = context.place(self.cluster, local, customer, until).await?;
         if !prepared.inputs.is_empty() {
             let inputs = format!("{}/{INPUT_DIR}", Place::WORK);
             place

@@ -1,8 +1,5 @@
 //! Every template on a real SLURM, from rendering to its documented result. Needs Debian and root (or sudo): the
-//! cluster and what templates need are installed from its packages.
-//!
-//! Those that need more than python3 and a C compiler, and a requeue, run with `VE_WORKLOADS=all`: a few minutes, and up
-//! to 200 MB of packages once.
+//! cluster and what templates need are installed from its packages, up to 200 MB.
 
 mod cluster;
 
@@ -115,11 +112,8 @@ fn templates_should_give_their_documented_results_when_a_real_slurm_runs_them() 
 }
 
 #[test]
-fn heavy_templates_should_give_their_documented_results_when_a_real_slurm_runs_them() {
-    if std::env::var("VE_WORKLOADS").as_deref() != Ok("all") {
-        eprintln!("not run: set VE_WORKLOADS=all (downloads up to 200 MB of Debian packages once)");
-        return;
-    }
+fn templates_that_need_more_packages_should_give_their_documented_results_when_a_real_slurm_runs_them(
+) {
     let cluster = Cluster::start(27200, &["patterns", "python", "notebook", "water"]);
     let nodes = |nodes, cpus| Wanted {
         nodes: Some(nodes),
