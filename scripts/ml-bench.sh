@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Measures the networks of ml/models: one bit pattern in every executor, the cost inside the node's executor, and error
-# rates and time beside onnxruntime. Needs the package index, about half an hour after the build, and an otherwise idle
-# machine for the times.
+# Measures the networks of ml/models: one bit pattern of them and of the pipeline's stages in every executor, the cost
+# inside the node's executor, and error rates and time beside onnxruntime. Needs the package index, about half an hour
+# after the build, and an otherwise idle machine for the times.
 #   scripts/ml-bench.sh                  known answers, costs, times
 #   scripts/ml-bench.sh FACES            also error rates on a folder of photographs, a sub-folder for each person
 #   scripts/ml-bench.sh FACES DOCUMENTS  also machine-readable zones on a folder of pictures of documents
@@ -21,7 +21,7 @@ done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-scripts/setup.sh
+scripts/setup.sh ml
 . scripts/lib/ui.sh
 . scripts/lib/apt.sh
 apt_install qemu-user python3-venv
@@ -59,16 +59,10 @@ step "WebAssembly: wasmtime without SIMD, and the node's executor"
 cargo test --locked --workspace --test guest -- --nocapture --test-threads 1 >"$work/guest" 2>>"$ve_log" ||
   { cat "$work/guest"; die "the tests of ml/guest fail" "see above and $ve_log"; }
 
-step "known answers in every executor; emulation takes minutes"
-"$bench" table "${float[@]}" --reference "$reference" --guest "$work/guest"
-
-step "every stage of the pipeline under emulation, with every instruction set that there is, on 1 and 2 threads"
-for processor in Nehalem Haswell max; do
-  CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="qemu-x86_64 -cpu $processor" \
-    cargo test --locked --workspace --test pipeline answers:: >"$work/stages" 2>>"$ve_log" ||
-    { cat "$work/stages"; die "a stage has another answer on qemu's $processor than the pinned one" "see above and $ve_log"; }
-  note "qemu $processor: all as pinned (ml/models/pipeline-answers.txt)"
-done
+step "known answers of networks and stages in every executor; emulation takes minutes"
+pipeline=$(cargo test --locked --workspace --test pipeline --no-run --message-format json 2>>"$ve_log" |
+  python3 -c 'import json,sys; print(*filter(None, (json.loads(line).get("executable") for line in sys.stdin)))')
+"$bench" table "${float[@]}" --reference "$reference" --guest "$work/guest" --pipeline "$pipeline"
 
 step "what a run costs as WebAssembly (limits: 32 MiB for an allocation, 48 MiB of memory)"
 awk 'BEGIN { printf "%-12s %-8s %12s %24s %12s\n", "executor", "network", "median", "largest allocation", "memory" }

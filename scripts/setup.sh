@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Installs what the build needs on a fresh Debian 12 machine: system packages, the Rust toolchain's
-# WebAssembly target, and nothing else. Idempotent; prints what it does. Called by demo.sh and test.sh.
-#   scripts/setup.sh [tests]    `tests` adds the test runner, cargo-nextest, and SLURM
+# WebAssembly targets, and nothing else. Idempotent; prints what it does. Called by the other scripts.
+#   scripts/setup.sh           what the build needs
+#   scripts/setup.sh ml        also the second WebAssembly target, for the tests of ml/
+#   scripts/setup.sh tests     also that, the test runner, cargo-nextest, and SLURM
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/lib/ui.sh
@@ -12,63 +14,59 @@ apt_install clang libclang-dev protobuf-compiler cmake pkg-config python3 git ca
 command -v cargo >/dev/null || die "cargo was not found" \
   "install Rust 1.93 or newer with rustup, then run this again"
 
-# The runtime is compiled to wasm32v1-none. rustup's target is used when it can be downloaded;
-# elsewhere Debian's compiler builds the three libraries the target needs, once (about 20 s).
+# The runtime is compiled to wasm32v1-none, and tests compile code that needs the standard library to
+# wasm32-unknown-unknown. rustup's targets are used when they can be downloaded; elsewhere Debian's compiler builds their
+# libraries, once.
+targets=(wasm32v1-none)
+case "${1:-}" in ml | tests) targets+=(wasm32-unknown-unknown) ;; esac
+
+# wasm_works TOOLCHAIN TARGET...: whether it compiles for all of them.
 wasm_works() {
-  local toolchain=$1 dir ok=1
+  local toolchain=$1 target dir ok=1
+  shift
   dir=$(mktemp -d)
-  printf '#![no_std]\n#[panic_handler]\nfn p(_: &core::panic::PanicInfo) -> ! { loop {} }\n' >"$dir/l.rs"
-  rustup run "$toolchain" rustc --target wasm32v1-none --crate-type cdylib -O -o "$dir/l.wasm" "$dir/l.rs" >/dev/null 2>&1 || ok=0
+  printf '#![cfg_attr(target_os = "none", no_std)]\n#[cfg(target_os = "none")]\n#[panic_handler]\nfn p(_: &core::panic::PanicInfo) -> ! { loop {} }\n' >"$dir/l.rs"
+  for target in "$@"; do
+    rustup run "$toolchain" rustc --target "$target" --crate-type cdylib -O -o "$dir/l.wasm" "$dir/l.rs" >/dev/null 2>&1 || ok=0
+  done
   rm -rf "$dir"
   [ $ok = 1 ]
 }
-default_toolchain=$(rustup show active-toolchain 2>/dev/null | cut -d' ' -f1 || true)
-if [ -n "$default_toolchain" ] && wasm_works "$default_toolchain"; then
-  :
-elif wasm_works wasm; then
-  :
-elif timeout 120 rustup target add wasm32v1-none >"$ve_log" 2>&1 && wasm_works "$default_toolchain"; then
-  step "added the wasm32v1-none target with rustup"
-else
-  step "building the wasm32v1-none target from Debian's Rust sources (about 20 s)"
-  apt_install rustc-web cargo-web rust-web-src rust-web-llvm lld-22
+
+# wasm_build TARGET: builds its libraries from Debian's Rust sources, and puts them where Debian's compiler looks.
+wasm_build() {
+  local target=$1 libraries=core,alloc dir lib=/usr/lib/rustlib/$1/lib
+  [ "$target" = wasm32v1-none ] || libraries=std,panic_abort
+  step "building the $target target from Debian's Rust sources (20 s to a minute)"
   dir=$(mktemp -d)
-  mkdir -p "$dir/src"
-  cat >"$dir/Cargo.toml" <<'TOML'
-[package]
-name = "sysroot"
-version = "0.0.0"
-edition = "2021"
-[lib]
-crate-type = ["cdylib"]
-[profile.release]
-panic = "abort"
-[workspace]
-TOML
-  cat >"$dir/src/lib.rs" <<'RS'
-#![no_std]
-extern crate alloc;
-use core::alloc::{GlobalAlloc, Layout};
-struct Never;
-unsafe impl GlobalAlloc for Never {
-    unsafe fn alloc(&self, _: Layout) -> *mut u8 { core::ptr::null_mut() }
-    unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
-}
-#[global_allocator]
-static A: Never = Never;
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo) -> ! { loop {} }
-RS
+  mkdir "$dir/src"
+  printf '[package]\nname = "sysroot"\nversion = "0.0.0"\nedition = "2021"\n[profile.release]\npanic = "abort"\n[workspace]\n' >"$dir/Cargo.toml"
+  echo '#![no_std]' >"$dir/src/lib.rs"
   (cd "$dir" && CARGO_TARGET_DIR=$dir/target RUSTFLAGS=-Cembed-bitcode=yes RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 \
-    CARGO_TARGET_WASM32V1_NONE_LINKER=wasm-ld-22 \
-    /usr/bin/cargo build --release --target wasm32v1-none -Zbuild-std=core,alloc >"$ve_log" 2>&1) ||
+    /usr/bin/cargo build --release --target "$target" -Zbuild-std="$libraries" >"$ve_log" 2>&1) ||
     die "building the WebAssembly libraries failed" "see $ve_log"
-  lib=/usr/lib/rustlib/wasm32v1-none/lib
+  rm "$dir/target/$target/release/deps"/libsysroot-*
+  # Two versions of a library would be one too many.
+  as_root rm -rf "$lib"
   as_root mkdir -p "$lib"
-  for c in core alloc compiler_builtins; do as_root cp "$dir"/target/wasm32v1-none/release/deps/lib$c-*.rlib "$lib/"; done
+  as_root cp "$dir/target/$target/release/deps"/lib*.rlib "$lib/"
   rm -rf "$dir"
+}
+
+default_toolchain=$(rustup show active-toolchain 2>/dev/null | cut -d' ' -f1 || true)
+if [ -n "$default_toolchain" ] && wasm_works "$default_toolchain" "${targets[@]}"; then
+  :
+elif wasm_works wasm "${targets[@]}"; then
+  :
+elif timeout 120 rustup target add "${targets[@]}" >"$ve_log" 2>&1 && wasm_works "$default_toolchain" "${targets[@]}"; then
+  step "added with rustup: ${targets[*]}"
+else
+  apt_install rustc-web cargo-web rust-web-src rust-web-llvm lld-22
   rustup toolchain link wasm /usr
-  wasm_works wasm || die "the WebAssembly target does not compile" "run: rustup run wasm rustc --target wasm32v1-none --print cfg"
+  for target in "${targets[@]}"; do
+    wasm_works wasm "$target" || wasm_build "$target"
+    wasm_works wasm "$target" || die "the WebAssembly target does not compile" "run: rustup run wasm rustc --target $target --print cfg"
+  done
 fi
 
 if [ "${1:-}" = tests ] && ! cargo nextest --version >/dev/null 2>&1; then

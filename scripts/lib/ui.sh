@@ -10,8 +10,8 @@ note() { printf '        %s%s%s\n' "$dim" "$*" "$off"; }
 # die WHAT REMEDY
 die() { printf '%serror:%s %s\n       %s\n' "$red" "$off" "$1" "${2:-}" >&2; exit 1; }
 
-# The toolchain that can compile the runtime to WebAssembly, for substrate-wasm-builder: the default one where rustup
-# could add the target to it, else the one that setup.sh linked.
-if ! rustup target list --installed 2>/dev/null | grep -q '^wasm32v1-none$' && rustup toolchain list 2>/dev/null | grep -q '^wasm\b'; then
+# The toolchain that compiles to WebAssembly, for substrate-wasm-builder and for tests: the default one where rustup could
+# add all targets of setup.sh to it, else the one that setup.sh linked.
+if [ "$(rustup target list --installed 2>/dev/null | grep -c '^wasm32\(v1-none\|-unknown-unknown\)$')" != 2 ] && rustup toolchain list 2>/dev/null | grep -q '^wasm\b'; then
   export WASM_BUILD_TOOLCHAIN=wasm
 fi

@@ -1,28 +1,27 @@
-//! Digests of a network's answers, one line each, for whoever reads several executions side by side:
-//! `answer EXECUTOR MODEL PICTURE DIGEST`.
+//! Digests of answers, one line each, for whoever reads several executions side by side: `answer EXECUTOR WHAT OF DIGEST`, for
+//! a network its name and the picture's number.
 
-use crate::models::{input, sha256, Models};
+use crate::models::{input, sha256, Models, NETWORKS};
 use anyhow::{ensure, Result};
 use std::collections::BTreeMap;
 use ve_ml_engine::{sample::picture, Execution, Kernels};
 
 /// Runs every known picture through the engine with every instruction set (or the fastest) and one and two threads.
 pub fn print(models: &Models, fastest_only: bool) -> Result<()> {
-    let pinned = models.answers()?;
+    let pinned = models.answers(NETWORKS)?;
     for model in models.all()? {
         let net = model.net()?;
         let shape = input(&net)?;
-        for answer in pinned.iter().filter(|a| a.model == model.name) {
-            let pixels = picture(answer.picture, shape);
+        for number in pinned.get(&model.name).into_iter().flat_map(|p| p.keys()) {
+            let pixels = picture(number.parse()?, shape);
             for kernels in Kernels::available().filter(|k| !fastest_only || *k == Kernels::best()) {
                 for threads in [1, 2] {
                     let found = net.run(&pixels, Execution { kernels, threads })?.concat();
                     let bytes: Vec<u8> = found.iter().flat_map(|a| a.to_le_bytes()).collect();
                     println!(
-                        "answer {},{threads} {} {} {}",
+                        "answer {},{threads} {} {number} {}",
                         kernels.name(),
                         model.name,
-                        answer.picture,
                         sha256(&bytes)
                     );
                 }
@@ -32,8 +31,8 @@ pub fn print(models: &Models, fastest_only: bool) -> Result<()> {
     Ok(())
 }
 
-/// Answers of one executor: for each model, the digests by picture.
-pub type Answers = BTreeMap<String, BTreeMap<u32, String>>;
+/// Answers of one executor: for each network the digests by picture, or for each kind of stage the digests by what went in.
+pub type Answers = BTreeMap<String, BTreeMap<String, String>>;
 
 /// Collects the lines of a program's output that are answers, by executor in the order of their first line.
 pub fn parse(output: &str) -> Result<Vec<(String, Answers)>> {
@@ -44,7 +43,7 @@ pub fn parse(output: &str) -> Result<Vec<(String, Answers)>> {
             .split_whitespace()
             .skip_while(|word| *word != "answer")
             .collect();
-        let ["answer", executor, model, picture, digest] = words[..] else {
+        let ["answer", executor, what, of, digest] = words[..] else {
             continue;
         };
         let at = match executors.iter().position(|(name, _)| name == executor) {
@@ -54,8 +53,8 @@ pub fn parse(output: &str) -> Result<Vec<(String, Answers)>> {
                 executors.len() - 1
             }
         };
-        let answers = executors[at].1.entry(model.into()).or_default();
-        let before = answers.insert(picture.parse()?, digest.into());
+        let answers = executors[at].1.entry(what.into()).or_default();
+        let before = answers.insert(of.into(), digest.into());
         ensure!(before.is_none(), "{executor} answers twice: {line}");
     }
     Ok(executors)
@@ -71,9 +70,9 @@ mod tests {
         let found = parse(output).unwrap();
         assert_eq!(found.len(), 2);
         assert_eq!(found[0].0, "avx2,1");
-        assert_eq!(found[0].1["sface"][&0], "aa");
-        assert_eq!(found[0].1["yunet"][&3], "cc");
-        assert_eq!(found[1].1["sface"][&0], "bb");
+        assert_eq!(found[0].1["sface"]["0"], "aa");
+        assert_eq!(found[0].1["yunet"]["3"], "cc");
+        assert_eq!(found[1].1["sface"]["0"], "bb");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The shipped networks: manifest, artefacts, known answers.
 
-use anyhow::{ensure, Context, Result};
+use crate::answers::Answers;
+use anyhow::{bail, ensure, Context, Result};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::{fs, path::PathBuf};
@@ -53,15 +54,10 @@ pub fn input(net: &Net) -> Result<Shape> {
     net.shape(0).context("a network has an input")
 }
 
-/// A pinned answer: the SHA-256 of all outputs for a picture of `ve_ml_engine::sample`.
-pub struct Answer {
-    /// Name of the model.
-    pub model: String,
-    /// Number of the picture.
-    pub picture: u32,
-    /// SHA-256, in hexadecimal.
-    pub digest: String,
-}
+/// Known answers of networks: SHA-256 of all outputs for a picture of `ve_ml_engine::sample`.
+pub const NETWORKS: &str = "known-answers.txt";
+/// Known answers of the pipeline: see `ve_ml_pipeline::sample`.
+pub const STAGES: &str = "pipeline-answers.txt";
 
 /// The folder `ml/models`.
 pub struct Models(pub PathBuf);
@@ -99,21 +95,19 @@ impl Models {
         found.with_context(|| format!("the manifest has no model {name}"))
     }
 
-    /// The pinned answers.
-    pub fn answers(&self) -> Result<Vec<Answer>> {
-        let text = self.text("known-answers.txt")?;
-        let lines = text.lines().filter(|line| !line.starts_with('#'));
-        let answers = lines.map(
-            |line| match line.split_whitespace().collect::<Vec<_>>()[..] {
-                [model, picture, digest] => Ok(Answer {
-                    model: model.into(),
-                    picture: picture.parse()?,
-                    digest: digest.into(),
-                }),
-                _ => anyhow::bail!("known-answers.txt: not a known answer: {line}"),
-            },
-        );
-        answers.collect()
+    /// The pinned answers of a file, whose lines say of what, from what, and which.
+    pub fn answers(&self, file: &str) -> Result<Answers> {
+        let mut answers = Answers::new();
+        let text = self.text(file)?;
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let words: Vec<_> = line.split_whitespace().collect();
+            let [what, of, digest] = words[..] else {
+                bail!("{file}: not a known answer: {line}")
+            };
+            let digests = answers.entry(what.into()).or_default();
+            digests.insert(of.into(), digest.into());
+        }
+        Ok(answers)
     }
 
     fn text(&self, file: &str) -> Result<String> {

@@ -1,8 +1,9 @@
-//! One table of all executions: the integer networks, which must agree, and float runtimes, which need not.
+//! All executions in one place: the integer networks and the stages around them, which must agree, and float runtimes, which
+//! need not.
 
 use crate::{
     answers::{parse, Answers},
-    models::{input, sha256, Models},
+    models::{input, sha256, Models, NETWORKS, STAGES},
     onnx::{Onnx, Settings},
 };
 use anyhow::{ensure, Context, Result};
@@ -43,18 +44,21 @@ pub struct Programs {
     /// Output of the tests of ml/guest.
     #[arg(long)]
     guest: PathBuf,
+    /// The program of ml/pipeline's tests.
+    #[arg(long)]
+    pipeline: PathBuf,
 }
 
-/// An execution, and for each model one digest of its answers.
+/// An execution, and for each network, or kind of stage, one digest of its answers.
 struct Row {
     name: String,
     digests: BTreeMap<String, String>,
 }
 
-/// One digest for each model.
+/// One digest for each network or kind of stage.
 fn fold(answers: &Answers) -> BTreeMap<String, String> {
-    let digest = |pictures: &BTreeMap<u32, String>| {
-        let lines: String = pictures
+    let digest = |digests: &BTreeMap<String, String>| {
+        let lines: String = digests
             .iter()
             .map(|(n, digest)| format!("{n} {digest}\n"))
             .collect();
@@ -99,68 +103,122 @@ fn named(machine: &str, executor: &str) -> String {
     }
 }
 
-/// Prints the table; fails when an integer network has another answer anywhere than the pinned one.
+/// Prints the tables; fails when an integer network or a stage has another answer anywhere than the pinned one.
 pub fn print(models: &Models, programs: &Programs) -> Result<()> {
-    let mut pinned = Answers::new();
-    for answer in models.answers()? {
-        pinned
-            .entry(answer.model)
-            .or_default()
-            .insert(answer.picture, answer.digest);
-    }
-    let pinned = Row {
-        name: "pinned (ml/models/known-answers.txt)".into(),
-        digests: fold(&pinned),
-    };
-    let names: Vec<_> = pinned.digests.keys().cloned().collect();
-    header("integer networks", &names);
-    show(&pinned, &names, &pinned.digests);
+    let networks = networks(models, programs)?;
+    println!();
+    let stages = stages(models, programs)?;
+    println!();
+    floats(models, programs)?;
+    ensure!(
+        networks && stages,
+        "executions of the integer networks or of the stages have other answers than the pinned ones"
+    );
+    Ok(())
+}
 
-    let mut integer = Vec::new();
-    let mut found = |rows: Vec<Row>| {
-        for row in &rows {
-            show(row, &names, &pinned.digests);
-        }
-        integer.extend(rows);
-    };
-    let own = env::current_exe()?;
-    let folder = |command: &mut Command| {
-        command.arg("--models").arg(&models.0);
-    };
-    let mut native = Command::new(&own);
-    folder(&mut native);
-    found(rows(native.arg("answers"), |executor| {
-        named("native", executor)
-    })?);
-    for (processor, cpu) in PROCESSORS {
-        let mut emulated = Command::new(&programs.qemu);
-        emulated.args(["-cpu", cpu]).arg(&own);
-        folder(&mut emulated);
-        let rows = rows(emulated.args(["answers", "--fastest"]), |executor| {
-            named(&format!("qemu {processor}"), executor)
-        })?;
-        found(rows);
+/// Executions that must have the pinned answers.
+struct Table {
+    names: Vec<String>,
+    pinned: BTreeMap<String, String>,
+    rows: Vec<Row>,
+}
+
+impl Table {
+    /// Begins with the pinned answers of a file.
+    fn begin(title: &str, models: &Models, file: &str) -> Result<Self> {
+        let pinned = Row {
+            name: format!("pinned (ml/models/{file})"),
+            digests: fold(&models.answers(file)?),
+        };
+        let names: Vec<_> = pinned.digests.keys().cloned().collect();
+        header(title, &names);
+        show(&pinned, &names, &pinned.digests);
+        Ok(Self {
+            names,
+            pinned: pinned.digests,
+            rows: Vec::new(),
+        })
     }
-    let guest = fs::read_to_string(&programs.guest)
-        .with_context(|| format!("reading {}", programs.guest.display()))?;
-    found(of_text(&guest, |executor| match executor {
+
+    fn add(&mut self, rows: Vec<Row>) {
+        for row in &rows {
+            show(row, &self.names, &self.pinned);
+        }
+        self.rows.extend(rows);
+    }
+
+    /// Whether all answers are as pinned.
+    fn end(&self) -> bool {
+        summary(&self.rows, &self.names, Some(&self.pinned));
+        self.rows.iter().all(|row| row.digests == self.pinned)
+    }
+}
+
+/// A command on an emulated processor.
+fn emulated(programs: &Programs, cpu: &str, command: &Command) -> Command {
+    let mut emulated = Command::new(&programs.qemu);
+    emulated.args(["-cpu", cpu]).arg(command.get_program());
+    emulated.args(command.get_args());
+    emulated
+}
+
+fn webassembly(executor: &str) -> String {
+    match executor {
         "wasmtime" => "WebAssembly without SIMD, wasmtime".into(),
         "sc-executor" => "WebAssembly in the node's executor".into(),
         other => other.into(),
-    })?);
-    found(rows(&mut candle(programs, models, "exact", 1), |_| {
+    }
+}
+
+fn networks(models: &Models, programs: &Programs) -> Result<bool> {
+    let mut table = Table::begin("integer networks", models, NETWORKS)?;
+    let mut own = Command::new(env::current_exe()?);
+    own.arg("--models").arg(&models.0).arg("answers");
+    table.add(rows(&mut own, |executor| named("native", executor))?);
+    own.arg("--fastest");
+    for (processor, cpu) in PROCESSORS {
+        let machine = format!("qemu {processor}");
+        let mut own = emulated(programs, cpu, &own);
+        table.add(rows(&mut own, |executor| named(&machine, executor))?);
+    }
+    let guest = fs::read_to_string(&programs.guest)
+        .with_context(|| format!("reading {}", programs.guest.display()))?;
+    table.add(of_text(&guest, webassembly)?);
+    table.add(rows(&mut candle(programs, models, "exact", 1), |_| {
         "candle, integers in floats".into()
     })?);
-    summary(&integer, &names, Some(&pinned.digests));
+    Ok(table.end())
+}
 
-    println!();
+/// Every stage with every instruction set that a processor has, on one thread and on two, and as WebAssembly.
+fn stages(models: &Models, programs: &Programs) -> Result<bool> {
+    let mut table = Table::begin("stages of the pipeline", models, STAGES)?;
+    let tests = |part: &str| {
+        let mut tests = Command::new(&programs.pipeline);
+        tests.args([part, "--nocapture", "--test-threads", "1"]);
+        tests
+    };
+    let mut answers = tests("answers::");
+    table.add(rows(&mut answers, |executor| named("native", executor))?);
+    for (processor, cpu) in PROCESSORS {
+        let machine = format!("qemu {processor}");
+        let mut answers = emulated(programs, cpu, &answers);
+        table.add(rows(&mut answers, |executor| named(&machine, executor))?);
+    }
+    table.add(rows(&mut tests("webassembly::"), webassembly)?);
+    Ok(table.end())
+}
+
+fn floats(models: &Models, programs: &Programs) -> Result<()> {
+    let networks: Vec<_> = models.answers(NETWORKS)?.into_keys().collect();
     header(
         "float networks, for contrast: pictures 2 and 4 only",
-        &names,
+        &networks,
     );
     let mut float = Vec::new();
     let mut found = |row: Row| {
-        show(&row, &names, &BTreeMap::new());
+        show(&row, &networks, &BTreeMap::new());
         float.push(row);
     };
     for threads in [1, 2] {
@@ -173,12 +231,7 @@ pub fn print(models: &Models, programs: &Programs) -> Result<()> {
     }
     for (processor, cpu) in PROCESSORS {
         let candle = candle(programs, models, "float", 1);
-        let mut emulated = Command::new(&programs.qemu);
-        emulated
-            .args(["-cpu", cpu])
-            .arg(candle.get_program())
-            .args(candle.get_args());
-        rows(&mut emulated, |_| {
+        rows(&mut emulated(programs, cpu, &candle), |_| {
             format!("candle f32, qemu {processor}, 1 thread")
         })?
         .into_iter()
@@ -216,15 +269,7 @@ pub fn print(models: &Models, programs: &Programs) -> Result<()> {
             Settings::default(),
         )?);
     }
-    summary(&float, &names, None);
-    let different = integer
-        .iter()
-        .filter(|row| row.digests != pinned.digests)
-        .count();
-    ensure!(
-        different == 0,
-        "{different} executions of the integer networks have other answers than the pinned ones"
-    );
+    summary(&float, &networks, None);
     Ok(())
 }
 
@@ -268,7 +313,7 @@ fn onnx(
             answers
                 .entry(model.name.clone())
                 .or_default()
-                .insert(number, digest);
+                .insert(number.to_string(), digest);
         }
     }
     Ok(Row {

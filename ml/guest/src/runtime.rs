@@ -12,8 +12,6 @@ use core::{
 use ve_ml_engine::{Execution, Net};
 use ve_ml_score::{assess, features::SLOTS, Features, Scopes, Weights};
 
-extern crate alloc;
-
 #[link(wasm_import_module = "env")]
 extern "C" {
     fn ext_allocator_malloc_version_1(size: usize) -> *mut u8;

@@ -5,7 +5,8 @@
 //! * [`decode()`] makes a picture of a file, [`detect`] finds faces in it, [`align`] moves a face onto the template, and
 //!   [`models`] runs the networks; [`outline`] finds the document's corners and lays it flat; [`quality`], [`capture`] and
 //!   [`challenge`] judge the rest.
-//! * [`Pipeline`] does it all and answers features, reasons and one digest for each stage ([`stages`]).
+//! * [`Pipeline`] does it all and answers features, reasons and one digest for each stage ([`stages`]); [`sample`] is what
+//!   every machine's answers are compared on.
 //!
 //! The schema and the reasons belong to the scorer, which the runtime links too.
 //!
@@ -23,6 +24,7 @@ pub mod outline;
 mod picture;
 mod pipeline;
 pub mod quality;
+pub mod sample;
 pub mod stages;
 
 pub use {

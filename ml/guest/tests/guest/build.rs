@@ -1,4 +1,4 @@
-//! Builds the guest.
+//! Builds the guest. The tests of `ml/pipeline` use this file, too.
 
 use std::{env, fs, path::Path, process::Command};
 
@@ -21,10 +21,10 @@ fn is_of_outer_build(name: &str) -> bool {
     names.contains(&name) || prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Builds the guest with features, which have a folder of their own below the target directory, whose lock another cargo
-/// may hold. Nothing is fetched: the guest depends on the engine, and the engine on nothing.
-pub fn guest(features: &str) -> Vec<u8> {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("guest-{features}"));
+/// Builds the guest with features for a target, in a folder of its own below the target directory, whose lock another cargo
+/// may hold. Nothing is fetched: what the guest depends on, this test does, too.
+pub fn guest(features: &str, target: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("guest-{features}"));
     // Where the default toolchain lacks the target, the scripts name the one that has it, as for the runtime.
     let mut cargo = match env::var_os("WASM_BUILD_TOOLCHAIN") {
         Some(toolchain) => {
@@ -42,14 +42,14 @@ pub fn guest(features: &str) -> Vec<u8> {
     let status = cargo
         .args(["build", "--locked", "--offline", "--quiet", "--release"])
         .args(["--package", "ve-ml-guest", "--features", features])
-        .args(["--target", "wasm32v1-none", "--target-dir"])
-        .arg(&target)
+        .args(["--target", target, "--target-dir"])
+        .arg(&folder)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status()
         .expect("cargo can be started");
     assert!(
         status.success(),
-        "building ve-ml-guest failed; `rustup target add wasm32v1-none` may be missing"
+        "building ve-ml-guest failed; `rustup target add {target}` may be missing"
     );
-    fs::read(target.join("wasm32v1-none/release/ve_ml_guest.wasm")).expect("the module was built")
+    fs::read(folder.join(target).join("release/ve_ml_guest.wasm")).expect("the module was built")
 }

@@ -57,7 +57,7 @@ fn call(
 
 /// Calls the guest in the node's executor, with the settings that the node's service makes of the defaults of its command line.
 fn in_the_node(act: impl FnOnce(&mut dyn FnMut(&'static str, &[u8]) -> Call)) {
-    let wasm = WrappedRuntimeCode(build::guest("runtime").into());
+    let wasm = WrappedRuntimeCode(build::guest("runtime", "wasm32v1-none").into());
     let code = RuntimeCode {
         code_fetcher: &wasm,
         heap_pages: None,

@@ -5,6 +5,7 @@
 
 mod build;
 mod executor;
+mod host;
 #[path = "../../../engine/tests/engine/pinned.rs"]
 mod pinned;
 mod wasmtime;

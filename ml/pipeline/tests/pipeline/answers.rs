@@ -1,71 +1,82 @@
-//! Known answers: one for every instruction set and every number of threads.
+//! Known answers: one for every instruction set, every number of threads and WebAssembly.
+//!
+//! Every answer is printed as `answer EXECUTOR WHAT OF DIGEST`; `scripts/ml-bench.sh` makes its table of these lines.
 
 use crate::{
     decode::{JPEGS, PNGS},
-    evidence::expected,
-    fixture, models, picture, pipeline,
+    fixture, models, pipeline,
     scene::{Scene, SEVERITIES},
 };
 use std::fs;
 use ve_ml_engine::{Execution, Kernels};
 use ve_ml_pipeline::{
-    outline::{Outline, Printed},
-    stages::{blake2_256, Stage},
-    Evidence,
+    sample,
+    stages::{Digest, Stage},
+    Picture, Pipeline,
 };
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+/// Something that runs the stages: the functions of [`sample`].
+pub trait Machine {
+    fn decoded(&mut self, file: &[u8]) -> Option<Digest>;
+    fn outlined(&mut self, picture: &Picture) -> Option<Digest>;
+    fn analysed(&mut self, document: &[u8], selfie: &[u8]) -> [Digest; Stage::ALL.len()];
 }
 
-/// Every decoder path, then every stage of an analysis.
-fn answers(how: Execution) -> Vec<String> {
-    let decoded = JPEGS.into_iter().chain(PNGS).map(|name| {
-        let picture = picture(name);
-        format!("decode {name} {}", hex(&blake2_256(picture.rgb())))
-    });
-    let (face, turned) = (fixture("face.png"), fixture("turned.png"));
-    let evidence = Evidence {
-        document: Some(&face),
-        selfie: Some(&turned),
-        frames: vec![&turned],
-        ..Evidence::default()
+impl Machine for Pipeline<'_> {
+    fn decoded(&mut self, file: &[u8]) -> Option<Digest> {
+        sample::decoded(file)
+    }
+
+    fn outlined(&mut self, picture: &Picture) -> Option<Digest> {
+        sample::outlined(picture)
+    }
+
+    fn analysed(&mut self, document: &[u8], selfie: &[u8]) -> [Digest; Stage::ALL.len()] {
+        sample::analysed(self, document, selfie)
+    }
+}
+
+/// Every decoder path, a document of each severity, and every stage of an analysis.
+fn answers(machine: &mut impl Machine) -> Vec<String> {
+    let line = |what: &str, of: &str, digest: Digest| {
+        let hex: String = digest.iter().map(|b| format!("{b:02x}")).collect();
+        format!("{what} {of} {hex}")
     };
-    let outcome = pipeline(how).run(&evidence, &expected(7), &mut ());
-    let digests = Stage::ALL.iter().zip(&outcome.digests);
-    let stages = digests.map(|(stage, digest)| format!("stage {stage:?} {}", hex(digest)));
-    decoded.chain(outlines()).chain(stages).collect()
+    let mut lines = Vec::new();
+    for name in JPEGS.into_iter().chain(PNGS) {
+        let digest = machine.decoded(&fixture(name)).expect("a valid picture");
+        lines.push(line("decode", name, digest));
+    }
+    for severity in &SEVERITIES {
+        let picture = Scene::new(severity, 2).picture;
+        let digest = machine.outlined(&picture).expect("a document");
+        lines.push(line("outline", severity.name, digest));
+    }
+    let digests = machine.analysed(&fixture("face.png"), &fixture("turned.png"));
+    for (stage, digest) in Stage::ALL.iter().zip(digests) {
+        lines.push(line("stage", &format!("{stage:?}"), digest));
+    }
+    lines
 }
 
-/// For each severity the corners of a document and the document laid flat.
-fn outlines() -> impl Iterator<Item = String> {
-    SEVERITIES.iter().map(|severity| {
-        let picture = Scene::new(severity, 2).picture;
-        let outline = Outline::find(&picture, &Printed::default()).expect("a document");
-        let corners = outline.corners.iter().flat_map(|p| [p.x, p.y]);
-        let mut bytes: Vec<u8> = corners.flat_map(i64::to_le_bytes).collect();
-        let flat = outline.rectified(&picture, 256).expect("a document");
-        bytes.extend_from_slice(flat.rgb());
-        format!("outline {} {}", severity.name, hex(&blake2_256(&bytes)))
-    })
+/// Prints a machine's answers, and holds them to the pinned ones.
+pub fn check(executor: &str, machine: &mut impl Machine) {
+    let pinned = fs::read_to_string(models().join("pipeline-answers.txt")).unwrap_or_default();
+    let pinned = pinned.lines().filter(|line| !line.starts_with('#'));
+    let pinned: Vec<&str> = pinned.collect();
+    let found = answers(machine);
+    for line in &found {
+        println!("answer {executor} {line}");
+    }
+    assert_eq!(found, pinned, "{executor}");
 }
 
 #[test]
 fn pipeline_should_give_the_known_answers_when_run_in_any_way() {
-    let pinned = fs::read_to_string(models().join("pipeline-answers.txt")).unwrap_or_default();
-    let pinned: Vec<&str> = pinned
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .collect();
     for kernels in Kernels::available() {
         for threads in [1, 2] {
-            let found = answers(Execution { kernels, threads });
-            assert_eq!(
-                found,
-                pinned,
-                "{kernels:?}, {threads} threads, found:\n{}",
-                found.join("\n")
-            );
+            let executor = format!("{},{threads}", kernels.name());
+            check(&executor, &mut pipeline(Execution { kernels, threads }));
         }
     }
 }

@@ -1,13 +1,19 @@
 //! Tests of the pipeline as its users see it.
 
 mod answers;
+#[path = "../../../guest/tests/guest/build.rs"]
+mod build;
 mod capture;
 mod challenge;
 mod decode;
 mod evidence;
 mod faces;
+#[path = "../../../guest/tests/guest/host.rs"]
+mod host;
+mod large;
 mod outline;
 mod scene;
+mod webassembly;
 mod whole;
 
 use std::{env, fs, path::PathBuf, sync::LazyLock};
