@@ -2,10 +2,12 @@
 //!
 //! * [`Documents`] is the pipeline's `Readers`.
 //! * [`barcode`] and [`corners`] show what it saw to whoever draws pictures of it.
+//! * [`sample`] is what every machine's answers are compared on.
 
 mod calendar;
 mod dates;
 mod documents;
+pub mod sample;
 mod zone;
 
 pub use {
