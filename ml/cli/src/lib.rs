@@ -2,14 +2,9 @@
 //!
 //! * [`evidence`] reads a folder of evidence.
 //! * [`models`] loads the artefacts that `manifest.toml` pins, and runs their known answers.
-//! * [`documents`] reads what is printed on a document, for the pipeline.
 //! * [`explain`] turns the outcome into tables and JSON, [`look`] into pictures.
 
-pub mod calendar;
-pub mod dates;
-pub mod documents;
 pub mod evidence;
 pub mod explain;
 pub mod look;
 pub mod models;
-pub mod zone;

@@ -1,12 +1,10 @@
 //! Pictures of what each stage saw, for people who would rather look.
 
-use crate::{documents::barcode, evidence::Folder, zone::corners};
+use crate::evidence::Folder;
 use std::{fs, io, path::Path};
+use ve_ml_documents::{barcode, corners, Reader};
 use ve_ml_engine::Execution;
-use ve_ml_mrz::{
-    image::{Grey, CELL},
-    Reader,
-};
+use ve_ml_mrz::image::{Grey, CELL};
 use ve_ml_pipeline::{
     align::Aligned,
     decode,

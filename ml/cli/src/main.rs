@@ -11,14 +11,13 @@ use std::{
     process::ExitCode,
 };
 use ve_ml_cli::{
-    documents::Documents,
     evidence::Folder,
     explain::{right, table, Explanation},
     look,
     models::Manifest,
 };
+use ve_ml_documents::{Documents, Reader};
 use ve_ml_engine::{Execution, Kernels};
-use ve_ml_mrz::Reader;
 use ve_ml_pipeline::{
     models::{Detector, Embedder, NotTheNetwork},
     Pipeline,

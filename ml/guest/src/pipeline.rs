@@ -4,6 +4,7 @@
 
 use crate::exchange::{answer, given};
 use core::arch::wasm32::unreachable;
+use ve_ml_documents::{sample as documents, Reader};
 use ve_ml_engine::Execution;
 use ve_ml_pipeline::{
     models::{Detector, Embedder},
@@ -31,12 +32,28 @@ extern "C" fn outlined(input: *const u8, len: usize) -> u64 {
 #[unsafe(no_mangle)]
 extern "C" fn analysed(input: *const u8, len: usize) -> u64 {
     respond(input, len, |[detector, embedder, document, selfie]| {
-        let pipeline = Pipeline {
-            detector: Detector::parse(detector).ok()?,
-            embedder: Embedder::parse(embedder).ok()?,
-            how: Execution::default(),
-        };
+        let pipeline = pipeline(detector, embedder)?;
         Some(sample::analysed(&pipeline, document, selfie).concat())
+    })
+}
+
+/// Takes the networks that find and embed faces and read zones, a document's front and its back. See
+/// [`documents::documented`].
+#[unsafe(no_mangle)]
+extern "C" fn documented(input: *const u8, len: usize) -> u64 {
+    respond(input, len, |[detector, embedder, reader, front, back]| {
+        let pipeline = pipeline(detector, embedder)?;
+        let reader = Reader::new(reader).ok()?;
+        let outcome = documents::documented(&pipeline, &reader, front, back);
+        Some(outcome.digests.concat())
+    })
+}
+
+fn pipeline<'a>(detector: &'a [u8], embedder: &'a [u8]) -> Option<Pipeline<'a>> {
+    Some(Pipeline {
+        detector: Detector::parse(detector).ok()?,
+        embedder: Embedder::parse(embedder).ok()?,
+        how: Execution::default(),
     })
 }
 

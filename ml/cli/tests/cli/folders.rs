@@ -6,9 +6,9 @@ use std::{
     sync::LazyLock,
 };
 use tempfile::TempDir;
-use ve_ml_cli::{documents::Documents, evidence::Folder, models::Manifest};
+use ve_ml_cli::{evidence::Folder, models::Manifest};
+use ve_ml_documents::{Documents, Reader};
 use ve_ml_engine::Execution;
-use ve_ml_mrz::Reader;
 use ve_ml_pipeline::{
     models::{Detector, Embedder},
     Outcome, Pipeline,

@@ -243,11 +243,11 @@ fn capture_should_count_when_it_is_signed_for_this_request_only() {
     assert!(caps(&replayed, Reason::UploadReplayed) && replayed.score == 0);
 }
 
-/// Data pages without a portrait; see `pictures/generate.py`.
-const GENUINE: &[u8] = include_bytes!("pictures/genuine.png");
-const BROKEN: &[u8] = include_bytes!("pictures/broken.png");
-const EXPIRED: &[u8] = include_bytes!("pictures/expired.png");
-const ANOTHER: &[u8] = include_bytes!("pictures/another.png");
+/// Data pages without a portrait; see `ml/documents/pictures/generate.py`.
+const GENUINE: &[u8] = include_bytes!("../../../documents/pictures/genuine.png");
+const BROKEN: &[u8] = include_bytes!("../../../documents/pictures/broken.png");
+const EXPIRED: &[u8] = include_bytes!("../../../documents/pictures/expired.png");
+const ANOTHER: &[u8] = include_bytes!("../../../documents/pictures/another.png");
 
 /// What is tried, the document, its back, the features and the reasons.
 type Judged = (

@@ -29,7 +29,12 @@ fn models() -> PathBuf {
 
 /// The bytes of a file of `fixtures`.
 fn fixture(name: &str) -> Vec<u8> {
-    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures")).join(name);
+    file(&format!("fixtures/{name}"))
+}
+
+/// The bytes of a file, named from this crate's folder.
+fn file(path: &str) -> Vec<u8> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);
     fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -46,6 +51,7 @@ fn cases(few: u32) -> u32 {
 
 static DETECTOR: LazyLock<Vec<u8>> = LazyLock::new(|| artefact("yunet"));
 static EMBEDDER: LazyLock<Vec<u8>> = LazyLock::new(|| artefact("sface"));
+static READER: LazyLock<Vec<u8>> = LazyLock::new(|| artefact("mrz"));
 
 fn artefact(model: &str) -> Vec<u8> {
     fs::read(models().join(format!("{model}.veml"))).expect("the artefact is committed")
