@@ -112,12 +112,18 @@ async fn survive(failpoint: &'static str, slot: Slot) {
 
     let mut second = spawn(&world, None);
     let begun = Instant::now();
-    let mut rows = Vec::new();
+    let (mut rows, mut shim) = (Vec::new(), String::new());
+    let shim_log = world
+        .root
+        .join("scheduler")
+        .join(world.handle(job))
+        .join("shim.log");
     while world.chain.read().jobs[&job].ended_at.is_none() || world.home(job).exists() {
         // The local scheduler forgets: what it accounted is read before.
         if slot.is_none() {
             let found = world.rows(job).await;
             if !found.is_empty() {
+                shim = std::fs::read_to_string(&shim_log).unwrap_or(shim);
                 rows = found;
             }
         }
@@ -141,7 +147,8 @@ async fn survive(failpoint: &'static str, slot: Slot) {
             // After the last places it was forgotten before it could be looked at here.
             if !rows.is_empty() {
                 assert_eq!(rows.len(), 1, "{failpoint}: one run");
-                assert_eq!(rows[0].attempt, 1, "{failpoint}: one run");
+                let told = (&rows, shim);
+                assert_eq!(rows[0].attempt, 1, "{failpoint}: one run: {told:?}");
                 let expected = u128::from(2 * (rows[0].elapsed_ms / 1000));
                 assert_eq!(world.cpu_seconds(job), expected, "{failpoint}: exact usage");
             }
