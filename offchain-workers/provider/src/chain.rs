@@ -4,7 +4,7 @@ use crate::view::{Batch, ChainJob, ChainView, News, Outcomes, Snapshot};
 use async_trait::async_trait;
 use sp_core::{crypto::AccountId32, H256};
 use std::{sync::Arc, time::Duration};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 use ve_chain::{At, Call, Chain, ChainError, Head, Heads, Progress, Submitter, Until};
 use virtengine_primitives::{
     billing::{Agreement, Dispute, PricePlan},
@@ -21,6 +21,7 @@ pub struct NodeChain {
     chain: Chain,
     submitter: Submitter,
     heads: Mutex<Heads>,
+    block_time: OnceCell<Duration>,
 }
 
 impl NodeChain {
@@ -31,6 +32,7 @@ impl NodeChain {
             chain,
             submitter,
             heads,
+            block_time: OnceCell::new(),
         }
     }
 
@@ -74,6 +76,15 @@ fn proof(batch: &Batch) -> (&'static str, &'static str, &'static str) {
 impl ChainView for NodeChain {
     fn genesis(&self) -> H256 {
         self.chain.genesis()
+    }
+
+    async fn block_time(&self) -> Result<Duration, ChainError> {
+        let ask = || async {
+            let at = self.chain.at_finalized().await?;
+            let expected = at.constant("Babe", "ExpectedBlockTime").await;
+            expected.map(Duration::from_millis)
+        };
+        self.block_time.get_or_try_init(ask).await.copied()
     }
 
     async fn wait(&self, at_most: Duration) {
@@ -159,10 +170,6 @@ impl Snapshot for NodeSnapshot {
     }
     async fn timestamp(&self) -> Result<Moment, ChainError> {
         self.0.timestamp().await
-    }
-    async fn block_time(&self) -> Result<Duration, ChainError> {
-        let expected = self.0.constant("Babe", "ExpectedBlockTime").await;
-        expected.map(Duration::from_millis)
     }
     async fn news(&self, since: BlockNumber) -> Result<Option<News>, ChainError> {
         if self.number().saturating_sub(since) > MOST_BLOCKS {

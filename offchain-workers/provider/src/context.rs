@@ -151,25 +151,6 @@ impl Context {
         hex::encode(&self.chain.genesis().as_bytes()[..4])
     }
 
-    /// Where the files of a job lie.
-    ///
-    /// Where the cluster has a pool of identities, the job's is leased if it has none yet.
-    pub(crate) async fn place(
-        &self,
-        cluster: &ClusterSettings,
-        local: &mut LocalJob,
-        customer: &AccountId32,
-        until: Option<Instant>,
-    ) -> Result<Place, StepError> {
-        if let (Some(identities), None) = (self.identities.get(&cluster.id), &local.identity) {
-            let member = identities.lease(customer, local.agreement, false).await?;
-            local.identity = Some(member.user);
-            self.records.put(local).await?;
-            self.passed("identity-leased");
-        }
-        self.known_place(cluster, local, until)
-    }
-
     /// Where the files of a job lie that has what it needs. `until`: when a member's process is not waited for any more, even
     /// one that is at work.
     pub(crate) fn known_place(

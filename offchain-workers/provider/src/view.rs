@@ -68,6 +68,8 @@ pub type News = BTreeMap<AgreementId, Option<ClusterId>>;
 pub trait ChainView: Send + Sync + 'static {
     /// Which chain.
     fn genesis(&self) -> H256;
+    /// Time from a block to the next, as the chain means it. Asked for once.
+    async fn block_time(&self) -> Result<Duration, ChainError>;
     /// Returns when there is news, or after `at_most`. Never fails: a silent chain is noticed by reading it.
     async fn wait(&self, at_most: Duration);
     /// The latest finalised block, to read from.
@@ -90,8 +92,6 @@ pub trait Snapshot: Send + Sync {
     fn number(&self) -> BlockNumber;
     /// Time of the block.
     async fn timestamp(&self) -> Result<Moment, ChainError>;
-    /// Time from a block to the next, as the chain means it.
-    async fn block_time(&self) -> Result<Duration, ChainError>;
     /// What happened to jobs in the blocks after `since`, this one included. `None` if that cannot be told, because it
     /// was too long ago. Only says where to look: what is true is read at the block.
     async fn news(&self, since: BlockNumber) -> Result<Option<News>, ChainError>;

@@ -49,9 +49,6 @@ impl Snapshot for Block {
     async fn timestamp(&self) -> Result<Moment, ChainError> {
         Ok(0)
     }
-    async fn block_time(&self) -> Result<Duration, ChainError> {
-        Ok(Duration::ZERO)
-    }
     async fn news(&self, _: BlockNumber) -> Result<Option<News>, ChainError> {
         Ok(self.news.clone())
     }
@@ -108,6 +105,9 @@ struct NoChain;
 impl ChainView for NoChain {
     fn genesis(&self) -> H256 {
         H256::zero()
+    }
+    async fn block_time(&self) -> Result<Duration, ChainError> {
+        unreachable!("nothing is waited for")
     }
     async fn wait(&self, _: Duration) {}
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, ChainError> {

@@ -224,8 +224,7 @@ impl Step<'_> {
         let rules = if rows.is_empty() {
             None
         } else {
-            let until = Some(self.files_until().await?);
-            let place = self.context.known_place(self.cluster, local, until)?;
+            let place = self.context.known_place(self.cluster, local, None)?;
             Some(self.output_rules(&place).await?)
         };
         let collected = self.seal_result(local, file.clone(), rules).await;
@@ -279,11 +278,26 @@ impl Step<'_> {
         self.blocks_for_files() == 0
     }
 
-    /// The same as a time.
-    pub(crate) async fn files_until(&self) -> Result<Instant, StepError> {
-        let block_time = self.snapshot.block_time().await;
+    /// Where the job's files lie, for as long as they are waited for.
+    pub(crate) async fn place(&self, local: &LocalJob) -> Result<Place, StepError> {
+        let block_time = self.context.chain.block_time().await;
         let block_time = block_time.map_err(StepError::unanswered(Outside::Chain))?;
-        Ok(Instant::now() + block_time.saturating_mul(self.blocks_for_files()))
+        let until = Instant::now() + block_time.saturating_mul(self.blocks_for_files());
+        self.context.known_place(self.cluster, local, Some(until))
+    }
+
+    /// The same; where the cluster has a pool of identities, the job's is leased if it has none yet.
+    pub(crate) async fn leased_place(&self, local: &mut LocalJob) -> Result<Place, StepError> {
+        let context = self.context;
+        let pool = context.identities.get(&self.cluster.id);
+        if let (Some(identities), None) = (pool, &local.identity) {
+            let customer = &self.job.customer;
+            let member = identities.lease(customer, local.agreement, false).await?;
+            local.identity = Some(member.user);
+            context.records.put(local).await?;
+            context.passed("identity-leased");
+        }
+        self.place(local).await
     }
 
     /// What to make of an error before the start. Processes of another job of the customer, as the same member, can stop every
@@ -393,8 +407,7 @@ impl Step<'_> {
         if keys.is_empty() {
             return Ok(None);
         }
-        let until = Some(self.files_until().await?);
-        let place = context.known_place(self.cluster, local, until)?;
+        let place = self.place(local).await?;
         let binding = Binding::result(context.chain.genesis().0, self.id);
         let (own, sealed) = (place.own.clone(), place.sealed());
         let header = place

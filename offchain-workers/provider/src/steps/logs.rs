@@ -46,8 +46,7 @@ impl Step<'_> {
     /// again after a crash, it has the same content.
     async fn next_piece(&self, local: &mut LocalJob) -> Result<bool, StepError> {
         let context = self.context;
-        let until = Some(self.files_until().await?);
-        let place = context.known_place(self.cluster, local, until)?;
+        let place = self.place(local).await?;
         let (task, offset, decided) = (local.log.task, local.log.offset, local.log.until);
         if local.log.chunk.saturating_mul(PIECE) >= MOST {
             return Ok(false);

@@ -22,9 +22,7 @@ impl Step<'_> {
     pub(crate) async fn stage(&self, local: &mut LocalJob) -> Result<(), StepError> {
         let context = self.context;
         let prepared = self.prepared().await?;
-        let customer = &self.job.customer;
-        let until = Some(self.files_until().await?);
-        let place = context.place(self.cluster, local, customer, until).await?;
+        let place = self.leased_place(local).await?;
         if !prepared.inputs.is_empty() {
             let inputs = format!("{}/{INPUT_DIR}", Place::WORK);
             place

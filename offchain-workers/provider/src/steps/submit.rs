@@ -78,9 +78,7 @@ impl Step<'_> {
         let request = &self.job.request;
         let resources = &request.resources;
         let prepared = self.prepared().await?;
-        let customer = &self.job.customer;
-        let until = Some(self.files_until().await?);
-        let place = context.place(self.cluster, local, customer, until).await?;
+        let place = self.leased_place(local).await?;
         let rendered = prepared.rendered;
         let warning = rendered.warning.map(warning);
         let (requeue, max_file_bytes) = (rendered.requeue, rendered.max_file_bytes);

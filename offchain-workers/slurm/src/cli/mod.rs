@@ -169,8 +169,7 @@ impl SlurmCli {
             let records = self.records(filter.clone()).await?;
             let goes_on = judge::is_under_way(job, &records);
             let lately = if goes_on { Duration::ZERO } else { DRAINED_FOR };
-            let drained = self.drained(lately).await?;
-            let rows = self.rows(std::slice::from_ref(&filter)).await?;
+            let (drained, rows) = self.accounting(&[job.job], lately).await?;
             let later = match goes_on {
                 true => self.records(filter.clone()).await?,
                 false => Vec::new(),
@@ -470,7 +469,7 @@ impl SlurmCli {
             .collect();
         let rest = match open.is_empty() {
             true => Ok((true, Vec::new())),
-            false => self.accounting(&open).await,
+            false => self.accounting(&open, DRAINED_FOR).await,
         };
         jobs.iter()
             .zip(settled)
@@ -531,8 +530,8 @@ impl SlurmCli {
         self.restarts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn accounting(&self, jobs: &[u32]) -> Result<(bool, Vec<Row>), String> {
-        let drained = self.drained(DRAINED_FOR).await?;
+    async fn accounting(&self, jobs: &[u32], lately: Duration) -> Result<(bool, Vec<Row>), String> {
+        let drained = self.drained(lately).await?;
         let rows = self.rows(&[format!("--jobs={}", list(jobs))]).await?;
         Ok((drained, rows))
     }

@@ -304,8 +304,7 @@ impl SlurmRest {
             true
         } else {
             let matters = |task: &Live| {
-                task.record.tasks != TaskSet::Plain
-                    || matches!(phase(&task.record.words), Phase::Active | Phase::Suspended)
+                task.record.tasks != TaskSet::Plain || phase(&task.record.words).is_under_way()
             };
             live.iter().any(matters) && self.api.accounting_is_complete_now().await
         };

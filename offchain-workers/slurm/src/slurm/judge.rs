@@ -77,7 +77,7 @@ pub fn is_over(id: &SlurmJobId, records: &[Record]) -> bool {
 /// Whether slurmctld has an attempt of a job under way, so that [`attempts`] needs its records `later` too.
 pub fn is_under_way(id: &SlurmJobId, records: &[Record]) -> bool {
     let mut own = records.iter().filter(|r| r.is_of(id));
-    own.any(|r| matches!(phase(&r.words), Phase::Active | Phase::Suspended))
+    own.any(|r| phase(&r.words).is_under_way())
 }
 
 /// Accounting of a job. Not knowing yet what slurmctld knows is `Unknown`: a row that shows a job as running after it has
@@ -211,7 +211,7 @@ fn look(id: &SlurmJobId, answers: &Answers<'_>) -> Result<Look, QueryError> {
 fn under_way(id: &SlurmJobId, live: &[(&Record, Phase)], rows: &[&Row]) -> Look {
     let by_records = live
         .iter()
-        .filter(|(_, phase)| matches!(phase, Phase::Active | Phase::Suspended))
+        .filter(|(_, phase)| phase.is_under_way())
         .filter_map(|(record, _)| record.started);
     let array = live
         .iter()

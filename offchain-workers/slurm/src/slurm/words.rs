@@ -23,6 +23,13 @@ pub enum Phase {
     Unclear(String),
 }
 
+impl Phase {
+    /// Whether an attempt has begun and is not over.
+    pub fn is_under_way(&self) -> bool {
+        matches!(self, Self::Active | Self::Suspended)
+    }
+}
+
 /// Reads slurmctld's words: one from the command line and old REST versions, several from new ones
 /// (`["RUNNING", "COMPLETING"]`). The first of these that applies: an unknown word; still being cleaned up; waiting; what the
 /// base state says.

@@ -376,6 +376,9 @@ fn undo_acceptance(job: &mut ChainJob) {
 
 #[async_trait]
 impl ChainView for FileChain {
+    async fn block_time(&self) -> Result<Duration, ChainError> {
+        Ok(Duration::from_millis(BLOCK))
+    }
     fn genesis(&self) -> H256 {
         H256(GENESIS)
     }
@@ -427,9 +430,6 @@ impl Snapshot for FileSnapshot {
     }
     async fn timestamp(&self) -> Result<Moment, ChainError> {
         Ok(now_ms())
-    }
-    async fn block_time(&self) -> Result<Duration, ChainError> {
-        Ok(Duration::from_millis(BLOCK))
     }
     async fn news(&self, _: BlockNumber) -> Result<Option<News>, ChainError> {
         // Something may have happened to any of them.
