@@ -2,6 +2,7 @@
 # Makes a small market on a running development chain: Alice buys, Bob owns a provider with one cluster on this machine.
 # Run by demo.sh and by the tests. Needs in the environment: VE_BIN (folder of the binaries), VE_MARKET_DIR (where
 # everything goes), VE_URL (the node), VE_METRICS_PORT, VE_CLUSTER_CPUS. Writes ve.toml and worker.toml there.
+# The provider reports and looks more often than it does by itself, unless VE_MARKET_SETTINGS says otherwise.
 # Jobs are processes of this machine, unless a file scheduler.toml is there: what worker.toml says of another scheduler.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -9,6 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 dir=$VE_MARKET_DIR
 export PATH=$VE_BIN:$PATH VE_CONFIG=$dir/ve.toml VE_PASSPHRASE=market
 templates=${VE_MARKET_TEMPLATES:-$PWD/slurm-templates}
+settings=${VE_MARKET_SETTINGS-$(printf '%s\n' 'usage_report_s = 5' 'log_s = 1' 'retention_s = 5' 'poll_s = 2')}
 # Of the library, what every machine can run: the others want packages, several nodes or a real SLURM.
 sold=(heat sweep checkpoint)
 [ -z "${VE_MARKET_TEMPLATES:-}" ] || mapfile -t sold < <(basename -a "$VE_MARKET_TEMPLATES"/*/)
@@ -35,10 +37,7 @@ dir = "$templates"
 [metrics]
 listen = "127.0.0.1:$VE_METRICS_PORT"
 [provider]
-usage_report_s = 5
-log_s = 1
-retention_s = 5
-poll_s = 2
+$settings
 [[provider.clusters]]
 id = 1
 work_dir = "$dir/jobs"

@@ -3,7 +3,13 @@
 use crate::view::{Batch, ChainJob, ChainView, News, Outcomes, Snapshot};
 use async_trait::async_trait;
 use sp_core::{crypto::AccountId32, H256};
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    future::Future,
+    hash::Hash,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 use tokio::sync::{Mutex, OnceCell};
 use ve_chain::{At, Call, Chain, ChainError, Head, Heads, Progress, Submitter, Until};
 use virtengine_primitives::{
@@ -22,6 +28,8 @@ pub struct NodeChain {
     submitter: Submitter,
     heads: Mutex<Heads>,
     block_time: OnceCell<Duration>,
+    /// The latest finalised block that was read, with what it answered.
+    finalized: std::sync::Mutex<Option<Arc<NodeSnapshot>>>,
 }
 
 impl NodeChain {
@@ -33,6 +41,7 @@ impl NodeChain {
             submitter,
             heads,
             block_time: OnceCell::new(),
+            finalized: std::sync::Mutex::default(),
         }
     }
 
@@ -100,11 +109,19 @@ impl ChainView for NodeChain {
     }
 
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, ChainError> {
-        Ok(Arc::new(NodeSnapshot(self.chain.at_finalized().await?)))
+        let at = self.chain.at_finalized().await?;
+        let mut known = self
+            .finalized
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let same = known.take().filter(|known| known.at.hash() == at.hash());
+        let snapshot = same.unwrap_or_else(|| Arc::new(NodeSnapshot::new(at)));
+        *known = Some(snapshot.clone());
+        Ok(snapshot)
     }
 
     async fn tip(&self) -> Result<Arc<dyn Snapshot>, ChainError> {
-        Ok(Arc::new(NodeSnapshot(self.chain.at_best().await?)))
+        Ok(Arc::new(NodeSnapshot::new(self.chain.at_best().await?)))
     }
 
     async fn send(
@@ -161,21 +178,57 @@ impl ChainView for NodeChain {
     }
 }
 
-struct NodeSnapshot(At);
+/// A block. What several steps ask of it is asked of the node once: to run the runtime costs more than most steps.
+struct NodeSnapshot {
+    at: At,
+    jobs: Answers<AgreementId, Option<ChainJob>>,
+    plans: Answers<PlanId, Option<(ProviderId, PricePlan)>>,
+    clusters: Answers<ClusterId, Option<Cluster>>,
+}
+
+/// Answers of one block, which do not change.
+type Answers<K, V> = std::sync::Mutex<HashMap<K, V>>;
+
+/// The answer, asked for unless it is known.
+async fn once<K: Eq + Hash, V: Clone>(
+    known: &Answers<K, V>,
+    key: K,
+    ask: impl Future<Output = Result<V, ChainError>>,
+) -> Result<V, ChainError> {
+    let answers = || known.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = answers().get(&key).cloned();
+    if let Some(answer) = found {
+        return Ok(answer);
+    }
+    let answer = ask.await?;
+    answers().insert(key, answer.clone());
+    Ok(answer)
+}
+
+impl NodeSnapshot {
+    fn new(at: At) -> Self {
+        Self {
+            at,
+            jobs: Answers::default(),
+            plans: Answers::default(),
+            clusters: Answers::default(),
+        }
+    }
+}
 
 #[async_trait]
 impl Snapshot for NodeSnapshot {
     fn number(&self) -> BlockNumber {
-        self.0.number()
+        self.at.number()
     }
     async fn timestamp(&self) -> Result<Moment, ChainError> {
-        self.0.timestamp().await
+        self.at.timestamp().await
     }
     async fn news(&self, since: BlockNumber) -> Result<Option<News>, ChainError> {
         if self.number().saturating_sub(since) > MOST_BLOCKS {
             return Ok(None);
         }
-        let chain = self.0.chain();
+        let chain = self.at.chain();
         let mut news = News::new();
         for number in since.saturating_add(1)..=self.number() {
             let Some(hash) = chain.hash_of(number).await? else {
@@ -201,36 +254,36 @@ impl Snapshot for NodeSnapshot {
         cluster: ClusterId,
         after: Option<AgreementId>,
     ) -> Result<Vec<(AgreementId, ChainJob)>, ChainError> {
-        self.0.open_jobs(cluster, after).await
+        self.at.open_jobs(cluster, after).await
     }
     async fn job(&self, id: AgreementId) -> Result<Option<ChainJob>, ChainError> {
-        self.0.job(id).await
+        once(&self.jobs, id, self.at.job(id)).await
     }
     async fn agreement(
         &self,
         id: AgreementId,
     ) -> Result<Option<Agreement<AccountId32>>, ChainError> {
-        self.0.agreement(id).await
+        self.at.agreement(id).await
     }
     async fn dispute(&self, id: AgreementId) -> Result<Option<Dispute>, ChainError> {
-        self.0.dispute(id).await
+        self.at.dispute(id).await
     }
     async fn plan(&self, id: PlanId) -> Result<Option<(ProviderId, PricePlan)>, ChainError> {
-        self.0.plan(id).await
+        once(&self.plans, id, self.at.plan(id)).await
     }
     async fn cluster(&self, id: ClusterId) -> Result<Option<Cluster>, ChainError> {
-        self.0.cluster(id).await
+        once(&self.clusters, id, self.at.cluster(id)).await
     }
     async fn templates(&self, id: ClusterId) -> Result<Vec<(TemplateHash, Name)>, ChainError> {
-        self.0.templates(id).await
+        self.at.templates(id).await
     }
     async fn keys(&self, who: &AccountId32) -> Result<Vec<(KeyId, EncryptionKey)>, ChainError> {
-        self.0.keys(who).await
+        self.at.keys(who).await
     }
     async fn arbiter_keys(&self, most: usize) -> Result<Vec<Vec<EncryptionKey>>, ChainError> {
-        self.0.arbiter_keys(most).await
+        self.at.arbiter_keys(most).await
     }
     async fn provider_of(&self, who: &AccountId32) -> Result<Option<ProviderId>, ChainError> {
-        self.0.provider_of(who).await
+        self.at.provider_of(who).await
     }
 }

@@ -83,16 +83,6 @@ impl Place {
         self.home.join(Self::LOGS).join(format!("{task}.log"))
     }
 
-    /// Which of the files are outputs.
-    pub fn outputs(&self) -> PathBuf {
-        self.own.join("outputs.json")
-    }
-
-    /// The script that the scheduler is handed.
-    pub fn script(&self) -> PathBuf {
-        self.own.join("script.sh")
-    }
-
     /// The sealed result while it is being made.
     pub fn sealed(&self) -> PathBuf {
         self.own.join("sealed")

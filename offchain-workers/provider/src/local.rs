@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use sp_core::H256;
 use ve_slurm::SchedulerJobId;
+use ve_templates::Outputs;
 use virtengine_primitives::{
     billing::UsageReport,
     hpc::{DeclineReason, JobEnd},
@@ -81,6 +82,9 @@ pub struct LocalJob {
     /// When an input was first found missing, to give its upload some time.
     #[serde(default)]
     pub missing_since: Option<Moment>,
+    /// Which of its files are outputs, once it is handed over: the template's words, not the customer's.
+    #[serde(default)]
+    pub outputs: Option<Outputs>,
     /// Hand-over to the scheduler.
     #[serde(default)]
     pub submission: Submission,
@@ -131,6 +135,7 @@ impl LocalJob {
             room: None,
             staged: false,
             missing_since: None,
+            outputs: None,
             submission: Submission::None,
             scheduler_job: None,
             cancelled_at: None,

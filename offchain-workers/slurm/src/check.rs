@@ -30,7 +30,9 @@ impl SubmitSpec {
             ));
         }
         absolute("work_dir", &self.work_dir)?;
-        absolute("script", &self.script)?;
+        if !self.script.starts_with("#!") {
+            return Err("script must begin with #! and an interpreter".into());
+        }
         absolute("stdout", &self.stdout)?;
         absolute("stderr", &self.stderr)?;
         if self.cpus == 0 {

@@ -50,6 +50,8 @@ impl<Q, A> Gather<Q, A> {
     where
         F: Future<Output = Vec<A>>,
     {
+        // Whoever does not wait any more leaves nothing behind.
+        let _leave = Leave(self);
         let (answer, mut answered) = oneshot::channel();
         self.waiting().push(Waiting { question, answer });
         let _turn = tokio::select! {
@@ -65,7 +67,6 @@ impl<Q, A> Gather<Q, A> {
             let (mut questions, mut answers) = (Vec::new(), Vec::new());
             {
                 let mut waiting = self.waiting();
-                waiting.retain(|w| !w.answer.is_closed());
                 let most = waiting.len().min(MOST);
                 for Waiting { question, answer } in waiting.drain(..most) {
                     questions.push(question);
@@ -77,6 +78,15 @@ impl<Q, A> Gather<Q, A> {
                 let _ = answer.send(found);
             }
         }
+    }
+}
+
+/// Takes questions away for whose answer nobody waits.
+struct Leave<'a, Q, A>(&'a Gather<Q, A>);
+
+impl<Q, A> Drop for Leave<'_, Q, A> {
+    fn drop(&mut self) {
+        self.0.waiting().retain(|w| !w.answer.is_closed());
     }
 }
 

@@ -9,6 +9,7 @@ pub mod cli;
 pub mod conformance;
 mod durable;
 mod gather;
+mod handles;
 pub mod identity;
 pub mod local;
 pub mod outcome;

@@ -80,10 +80,9 @@ pub struct SubmitSpec {
     pub identity: Option<Identity>,
     /// Absolute path of the directory in which the script starts. Must exist.
     pub work_dir: PathBuf,
-    /// Absolute path of the script, readable by **this process**, not necessarily by `identity`: the scheduler is
-    /// handed its text. It must begin with `#!`. The scheduler takes a copy at submission: changing the file later
-    /// changes nothing.
-    pub script: PathBuf,
+    /// Text of the script. It must begin with `#!`. Kept by schedulers apart from what else they keep of a job.
+    #[serde(skip)]
+    pub script: String,
     /// Processors; at least 1.
     pub cpus: u32,
     /// Memory in MiB; at least 1.

@@ -26,6 +26,8 @@ pub struct MarketOptions {
     pub without_worker: bool,
     /// Templates of the workload library that are sold beside what every market sells.
     pub templates: Vec<&'static str>,
+    /// The provider reports as often as providers do: so seldom that a test would wait for it.
+    pub seldom: bool,
 }
 
 impl MarketOptions {
@@ -65,7 +67,7 @@ impl Market {
             dir,
         };
         market
-            .register(&options.templates)
+            .register(&options)
             .inspect_err(|_| market.dir.keep())?;
         if !options.without_worker {
             market.start_worker()?;
@@ -73,17 +75,24 @@ impl Market {
         Ok(market)
     }
 
-    fn register(&self, templates: &[&str]) -> Result<()> {
+    fn register(&self, options: &MarketOptions) -> Result<()> {
         // What the demo sells, and the templates that only tests want.
         let library = self.path("templates");
         copy_folder(&repository().join("tests/e2e/templates"), &library)?;
-        for template in ["heat", "sweep", "checkpoint"].iter().chain(templates) {
+        for template in ["heat", "sweep", "checkpoint"]
+            .iter()
+            .chain(&options.templates)
+        {
             let ours = repository().join("slurm-templates").join(template);
             copy_folder(&ours, &library.join(template))?;
         }
         let log = self.path("market.log");
         let bin = binary("ve");
-        let status = Command::new("bash")
+        let mut set_up = Command::new("bash");
+        if options.seldom {
+            set_up.env("VE_MARKET_SETTINGS", "");
+        }
+        let status = set_up
             .arg(repository().join("scripts/lib/market.sh"))
             .env("VE_BIN", bin.parent().context("a binary lies in a folder")?)
             .env("VE_MARKET_DIR", self.dir.path())

@@ -224,8 +224,7 @@ impl Step<'_> {
         let rules = if rows.is_empty() {
             None
         } else {
-            let place = self.context.known_place(self.cluster, local, None)?;
-            Some(self.output_rules(&place).await?)
+            Some(self.output_rules(local).await?)
         };
         let collected = self.seal_result(local, file.clone(), rules).await;
         let result = match self.in_time(collected)? {

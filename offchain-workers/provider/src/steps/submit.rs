@@ -1,7 +1,6 @@
 //! The hand-over to the scheduler: exactly once.
 
 use crate::{
-    beneath::{private_directory, write_whole},
     context::{now_ms, Place, Step},
     files::JobFiles,
     local::{LocalJob, Submission},
@@ -72,26 +71,20 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// What the scheduler is told, with the script written to its file.
+    /// What the scheduler is told, with the job's directory laid out.
     async fn specification(&self, local: &mut LocalJob) -> Result<SubmitSpec, StepError> {
         let context = self.context;
         let request = &self.job.request;
         let resources = &request.resources;
         let prepared = self.prepared().await?;
         let place = self.leased_place(local).await?;
-        let rendered = prepared.rendered;
+        let mut rendered = prepared.rendered;
+        let script = std::mem::take(&mut rendered.script);
         let warning = rendered.warning.map(warning);
         let (requeue, max_file_bytes) = (rendered.requeue, rendered.max_file_bytes);
-        let outputs =
-            serde_json::to_vec(&prepared.outputs).map_err(StepError::unanswered(Outside::Disk))?;
-        let ours = place.clone();
+        local.outputs = Some(prepared.outputs);
         place
-            .with_files(move |files| {
-                private_directory(&ours.own)?;
-                write_whole(&ours.script(), rendered.script.as_bytes(), 0o700)?;
-                write_whole(&ours.outputs(), &outputs, 0o600)?;
-                lay_out(files, rendered)
-            })
+            .with_files(move |files| lay_out(files, rendered))
             .await?;
         let partition = match self.cluster.partitions {
             true => self.partition_name().await?,
@@ -113,7 +106,7 @@ impl Step<'_> {
             handle: context.handle(self.id),
             partition,
             work_dir: place.work(),
-            script: place.script(),
+            script,
             identity: place.identity,
             cpus: resources.cpus,
             memory_mib: resources.memory_mib,
@@ -192,11 +185,10 @@ impl Step<'_> {
 
     /// Which of its files are the job's outputs, as they were when it was submitted: the payload may be gone by now,
     /// and the library may have another template of that name.
-    pub(crate) async fn output_rules(&self, place: &Place) -> Result<Outputs, StepError> {
-        let kept = std::fs::read(place.outputs());
-        match kept.map(|bytes| serde_json::from_slice(&bytes)) {
-            Ok(Ok(rules)) => Ok(rules),
-            _ => Ok(self.prepared().await?.outputs),
+    pub(crate) async fn output_rules(&self, local: &LocalJob) -> Result<Outputs, StepError> {
+        match &local.outputs {
+            Some(rules) => Ok(rules.clone()),
+            None => Ok(self.prepared().await?.outputs),
         }
     }
 }

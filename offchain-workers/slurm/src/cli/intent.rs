@@ -1,69 +1,17 @@
-//! One submission of a handle at a time, and none while an earlier one may still be on its way.
+//! No submission while an earlier one may still be on its way.
 //!
-//! SLURM takes any number of jobs of one name. So clients of one machine share a directory with a file for each handle: it
-//! is locked while a client looks and submits, and it is not empty from before `sbatch` is run until its answer is known. If
-//! the answer never comes, a request may still wait somewhere between here and slurmctld; for a while nobody believes
-//! that there is no job.
+//! The file of a handle is not empty from before `sbatch` is run until its answer is known. If the answer never comes, a
+//! request may still wait somewhere between here and slurmctld; for a while nobody believes that there is no job.
 
-use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
-};
+use std::{fs, io, time::Duration};
 
-use nix::fcntl::{Flock, FlockArg};
+use crate::handles::{Handles, Held};
 
 /// How long a request whose sender is gone may take to become a job: twice slurmctld's default `MessageTimeout`, and
-/// as long as `sbatch` itself may live.
+/// as long as all `sbatch` together may live that were begun with its own.
 pub(super) const ON_ITS_WAY: Duration = Duration::from_secs(60);
-/// How long to wait for another client that submits the same handle.
-const PATIENCE: Duration = Duration::from_secs(90);
 
-#[derive(Clone, Debug)]
-pub(super) struct Intents {
-    directory: PathBuf,
-}
-
-/// The right to submit a handle.
-#[derive(Debug)]
-pub(super) struct Intent {
-    file: Flock<File>,
-}
-
-impl Intents {
-    /// Makes the directory if it does not exist.
-    pub fn open(directory: &Path) -> io::Result<Self> {
-        fs::create_dir_all(directory)?;
-        Ok(Self {
-            directory: directory.to_owned(),
-        })
-    }
-
-    fn path(&self, handle: &str) -> PathBuf {
-        self.directory.join(format!("{handle}.submit"))
-    }
-
-    /// Waits for the right to submit.
-    pub async fn take(&self, handle: &str) -> io::Result<Intent> {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            let path = self.path(handle);
-            let tried = tokio::task::spawn_blocking(move || lock(&path)).await;
-            match tried.map_err(io::Error::other)?? {
-                Some(intent) => return Ok(intent),
-                None if Instant::now() >= until => {
-                    return Err(io::Error::new(
-                        io::ErrorKind::WouldBlock,
-                        "another client has been submitting it for too long",
-                    ))
-                }
-                None => tokio::time::sleep(Duration::from_millis(50)).await,
-            }
-        }
-    }
-
+impl Handles {
     /// Whether a submission may be on its way that slurmctld has not seen.
     pub fn may_be_on_its_way(&self, handle: &str) -> io::Result<bool> {
         match fs::metadata(self.path(handle)) {
@@ -72,17 +20,26 @@ impl Intents {
             Err(error) => Err(error),
         }
     }
+}
 
-    /// Removes what is kept of a handle, unless a client holds it.
-    pub fn remove(&self, handle: &str) -> io::Result<()> {
-        let path = self.path(handle);
-        if !path.exists() {
-            return Ok(());
+impl Held {
+    /// Whether an earlier submission may still be on its way.
+    pub fn may_be_on_its_way(&self) -> io::Result<bool> {
+        on_its_way(&self.file().metadata()?)
+    }
+
+    /// From now on requests may be on their way.
+    pub fn begin<'a>(all: impl Iterator<Item = &'a Self> + Clone) -> io::Result<()> {
+        // A length alone is no content that would have to find its place on the disk; what the first of them waits for
+        // brings all of them there.
+        for held in all.clone() {
+            held.file().set_len(0)?;
+            held.file().set_len(1)?;
         }
-        match lock(&path)? {
-            Some(_held) => fs::remove_file(path),
-            None => Ok(()),
+        for held in all {
+            held.file().sync_data()?;
         }
+        Ok(())
     }
 }
 
@@ -93,41 +50,6 @@ fn on_its_way(data: &fs::Metadata) -> io::Result<bool> {
     Ok(data.len() > 0 && young)
 }
 
-fn lock(path: &Path) -> io::Result<Option<Intent>> {
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(path)?;
-    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        // Somebody may have removed it meanwhile.
-        Ok(file) if file.metadata()?.nlink() == 0 => Ok(None),
-        Ok(file) => Ok(Some(Intent { file })),
-        Err((_, nix::errno::Errno::EAGAIN)) => Ok(None),
-        Err((_, error)) => Err(error.into()),
-    }
-}
-
-impl Intent {
-    /// Whether an earlier submission may still be on its way.
-    pub fn may_be_on_its_way(&self) -> io::Result<bool> {
-        on_its_way(&self.file.metadata()?)
-    }
-
-    /// From now on a request may be on its way.
-    pub fn begin(&mut self) -> io::Result<()> {
-        self.file.set_len(0)?;
-        self.file.write_all(b"submitting\n")?;
-        self.file.sync_data()
-    }
-
-    /// The answer is known.
-    pub fn end(&mut self) -> io::Result<()> {
-        self.file.set_len(0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,21 +57,32 @@ mod tests {
     #[tokio::test]
     async fn intent_should_be_remembered_when_its_client_is_gone() {
         let directory = tempfile::tempdir().unwrap();
-        let intents = Intents::open(directory.path()).unwrap();
-        assert!(!intents.may_be_on_its_way("a").unwrap());
-        let mut intent = intents.take("a").await.unwrap();
-        assert!(!intent.may_be_on_its_way().unwrap());
-        intent.begin().unwrap();
-        assert!(lock(&intents.path("a")).unwrap().is_none());
-        drop(intent);
-        assert!(intents.may_be_on_its_way("a").unwrap());
-        let mut intent = intents.take("a").await.unwrap();
-        assert!(intent.may_be_on_its_way().unwrap());
-        intent.end().unwrap();
-        assert!(!intent.may_be_on_its_way().unwrap());
-        drop(intent);
-        intents.remove("a").unwrap();
-        intents.remove("a").unwrap();
-        assert!(!intents.path("a").exists());
+        let handles = Handles::open(directory.path()).unwrap();
+        assert!(!handles.may_be_on_its_way("a").unwrap());
+        let held = handles.take("a").await.unwrap();
+        assert!(!held.may_be_on_its_way().unwrap());
+        let other = handles.take("b").await.unwrap();
+        Held::begin([&held, &other].into_iter()).unwrap();
+        drop(held);
+        for handle in ["a", "b"] {
+            assert!(handles.may_be_on_its_way(handle).unwrap());
+        }
+        let held = handles.take("a").await.unwrap();
+        assert!(held.may_be_on_its_way().unwrap());
+        held.remove().unwrap();
+        assert!(!handles.may_be_on_its_way("a").unwrap());
+    }
+
+    #[tokio::test]
+    async fn intent_should_be_young_again_when_it_is_begun_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let handles = Handles::open(directory.path()).unwrap();
+        let held = handles.take("a").await.unwrap();
+        Held::begin([&held].into_iter()).unwrap();
+        let long_ago = std::time::SystemTime::now() - ON_ITS_WAY * 2;
+        held.file().set_modified(long_ago).unwrap();
+        assert!(!held.may_be_on_its_way().unwrap());
+        Held::begin([&held].into_iter()).unwrap();
+        assert!(held.may_be_on_its_way().unwrap());
     }
 }

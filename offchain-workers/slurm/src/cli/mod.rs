@@ -25,6 +25,7 @@ use async_trait::async_trait;
 use crate::{
     check::is_handle,
     gather::{Gather, INTERRUPTED},
+    handles::{Handles, Held},
     scheduler::{ForgetError, QueryError, Scheduler, SubmitError},
     slurm::{
         judge::{self, Answers},
@@ -33,12 +34,13 @@ use crate::{
     },
     types::{Attempt, Health, Lookup, SchedulerJobId, Status, SubmitSpec},
 };
-use intent::Intents;
 pub use runner::{Access, Ssh};
 use runner::{Runner, Said, Trouble};
 
 /// Jobs asked about in one command: their ids must fit on a command line.
 const IDS_AT_ONCE: usize = 2_000;
+/// Most bytes of batch scripts in one session, but for one that is longer by itself.
+const SCRIPTS_AT_ONCE: usize = 4 << 20;
 /// How long `attempts` waits for accounting to show what slurmctld knows.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// What makes times unix seconds, and lists of array tasks whole.
@@ -65,13 +67,22 @@ pub struct SlurmCliConfig {
 pub struct SlurmCli {
     runner: Runner,
     identity: Identity,
-    intents: Intents,
+    handles: Handles,
     /// When slurmctld last had nothing to tell slurmdbd.
     empty_at: Arc<Mutex<Option<Instant>>>,
     /// Of jobs that are not forgotten: start of an attempt, and how many there were before it.
     restarts: Arc<Mutex<HashMap<u32, (u64, u32)>>>,
     /// Handles that are to be looked for.
     looked_for: Arc<Gather<String, Lookup>>,
+    /// What is to be handed over.
+    handed_over: Arc<Gather<HandOver, Result<SlurmJobId, SubmitError>>>,
+}
+
+/// A submission to which no other client can come.
+#[derive(Debug)]
+struct HandOver {
+    request: Request,
+    held: Held,
 }
 
 impl SlurmCli {
@@ -82,12 +93,13 @@ impl SlurmCli {
             std::fs::create_dir_all(&connections)?;
         }
         Ok(Self {
-            intents: Intents::open(&config.state_dir)?,
+            handles: Handles::open(&config.state_dir)?,
             runner: Runner::new(config.access, connections),
             identity: config.identity,
             empty_at: Arc::default(),
             restarts: Arc::default(),
             looked_for: Arc::default(),
+            handed_over: Arc::default(),
         })
     }
 
@@ -222,49 +234,65 @@ impl SlurmCli {
         handles.iter().map(of).collect()
     }
 
-    async fn sbatch(&self, request: &Request) -> Result<SlurmJobId, SubmitError> {
-        let words = sbatch_words(request);
-        let said = match self
-            .runner
-            .run(&[], &words, request.script.as_bytes())
-            .await
-        {
-            Ok(said) => said,
-            Err(Trouble::NotRun(reason)) => return Err(SubmitError::Unavailable(reason)),
-            Err(Trouble::Lost(reason)) => return Err(SubmitError::Unknown(reason)),
-        };
-        if !said.ok {
-            return Err(refusal::failure(&said.complaint));
+    /// `sbatch` for each, one after the other. What is refused is nobody else's matter; when SLURM does not answer, those
+    /// that come after are not tried.
+    async fn hand_over(&self, all: Vec<HandOver>) -> Vec<Result<SlurmJobId, SubmitError>> {
+        let all: Arc<[HandOver]> = all.into();
+        let mut answers = Vec::with_capacity(all.len());
+        while let Some(rest) = all.get(answers.len()..).filter(|rest| !rest.is_empty()) {
+            let told = match answers.last() {
+                Some(Err(SubmitError::Unavailable(why) | SubmitError::Unknown(why))) => {
+                    let why = format!("not tried, after one before it: {why}");
+                    vec![Err(SubmitError::Unavailable(why)); rest.len()]
+                }
+                _ => self.hand_over_some(&all, answers.len()).await,
+            };
+            for (HandOver { held, .. }, answer) in rest.iter().zip(&told) {
+                if !matches!(answer, Err(SubmitError::Unknown(_))) {
+                    // If this fails, nobody believes in its absence for a while.
+                    let _ = held.remove();
+                }
+            }
+            answers.extend(told);
         }
-        // `123` or `123;cluster`.
-        let job = said
-            .out
-            .trim()
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .parse::<u32>();
-        match job {
-            Ok(job) => Ok(SlurmJobId {
-                job,
-                handle: request.name.clone(),
-            }),
-            Err(_) => Err(SubmitError::Unknown(format!(
-                "sbatch gave {:?} instead of a job id",
-                said.out
-            ))),
+        answers
+    }
+
+    /// Those that are begun at once, at least one, from a position on.
+    async fn hand_over_some(
+        &self,
+        all: &Arc<[HandOver]>,
+        from: usize,
+    ) -> Vec<Result<SlurmJobId, SubmitError>> {
+        let mut bytes = 0usize;
+        let fits = |one: &&HandOver| {
+            bytes = bytes.saturating_add(one.request.script.len());
+            bytes <= SCRIPTS_AT_ONCE
+        };
+        let count = all.iter().skip(from).take_while(fits).count().max(1);
+        let noted = all.clone();
+        let begun = tokio::task::spawn_blocking(move || {
+            Held::begin(noted.iter().skip(from).take(count).map(|one| &one.held))
+        });
+        if let Err(error) = begun.await.map_err(io::Error::other).flatten() {
+            return vec![Err(in_state_dir(error))];
+        }
+        let some = || all.iter().skip(from).take(count);
+        let commands: Vec<(Vec<String>, &str)> = some()
+            .map(|one| (sbatch_words(&one.request), one.request.script.as_str()))
+            .collect();
+        match self.runner.run_each(&commands).await {
+            Ok(told) => some()
+                .zip(told)
+                .map(|(one, told)| submitted(&one.request, told))
+                .collect(),
+            Err(Trouble::NotRun(why)) => vec![Err(SubmitError::Unavailable(why)); count],
+            Err(Trouble::Lost(why)) => vec![Err(SubmitError::Unknown(why)); count],
         }
     }
 
-    /// Reads the script, and refuses what SLURM would only find out when the job starts.
-    async fn request(&self, spec: &SubmitSpec) -> Result<Request, SubmitError> {
-        spec.check().map_err(SubmitError::Refused)?;
-        let script = tokio::fs::read(&spec.script).await.map_err(|error| {
-            SubmitError::Refused(format!(
-                "script: {} cannot be read ({error})",
-                spec.script.display()
-            ))
-        })?;
+    /// Refuses what SLURM would only find out when the job starts.
+    fn request(&self, spec: &SubmitSpec) -> Result<Request, SubmitError> {
         // What is another user's cannot be seen from here.
         if spec.identity.is_none() && !self.runner.is_remote() && !spec.work_dir.is_dir() {
             return Err(SubmitError::Refused(format!(
@@ -272,7 +300,7 @@ impl SlurmCli {
                 spec.work_dir.display()
             )));
         }
-        Request::new(spec, &self.identity, &script).map_err(SubmitError::Refused)
+        Request::new(spec, &self.identity).map_err(SubmitError::Refused)
     }
 }
 
@@ -299,29 +327,24 @@ impl Scheduler for SlurmCli {
     }
 
     async fn submit(&self, spec: &SubmitSpec) -> Result<SchedulerJobId, SubmitError> {
-        let request = self.request(spec).await?;
-        let here = |error: io::Error| {
-            SubmitError::Unavailable(format!("the scheduler's state directory: {error}"))
-        };
-        let mut intent = self.intents.take(&spec.handle).await.map_err(here)?;
+        let request = self.request(spec)?;
+        let held = self.handles.take(&spec.handle).await;
+        let held = held.map_err(in_state_dir)?;
         match self.search(&spec.handle).await {
             Lookup::Absent => {}
             Lookup::Found(ids) => {
-                intent.end().map_err(here)?;
+                held.remove().map_err(in_state_dir)?;
                 let first = ids.into_iter().next();
                 return first.ok_or_else(|| SubmitError::Unknown("found, but what?".to_owned()));
             }
             Lookup::Unknown(reason) => return Err(SubmitError::Unavailable(reason)),
         }
-        if intent.may_be_on_its_way().map_err(here)? {
+        if held.may_be_on_its_way().map_err(in_state_dir)? {
             return Err(SubmitError::Unknown(ON_ITS_WAY.to_owned()));
         }
-        intent.begin().map_err(here)?;
-        let answer = self.sbatch(&request).await;
-        if !matches!(answer, Err(SubmitError::Unknown(_))) {
-            // If this fails, nobody believes in its absence for a while.
-            let _ = intent.end();
-        }
+        let one = HandOver { request, held };
+        let answer = self.handed_over.put(one, |all| self.hand_over(all)).await;
+        let answer = answer.unwrap_or_else(|| Err(SubmitError::Unknown(INTERRUPTED.to_owned())));
         answer.map(|id| (&id).into())
     }
 
@@ -330,7 +353,7 @@ impl Scheduler for SlurmCli {
             return Lookup::Absent;
         }
         // Asked before: a submission that ends in between is seen by slurmctld.
-        let on_its_way = self.intents.may_be_on_its_way(handle);
+        let on_its_way = self.handles.may_be_on_its_way(handle);
         match (self.search(handle).await, on_its_way) {
             (Lookup::Absent, Ok(true)) => Lookup::Unknown(ON_ITS_WAY.to_owned()),
             (Lookup::Absent, Err(error)) => {
@@ -415,7 +438,7 @@ impl Scheduler for SlurmCli {
             // Accounting stays: a cluster's own rules say for how long.
             Status::Ended(_) | Status::Absent => {
                 self.restarts().remove(&job.job);
-                self.intents
+                self.handles
                     .remove(&job.handle)
                     .map_err(|error| ForgetError::Unknown(error.to_string()))
             }
@@ -540,6 +563,34 @@ impl SlurmCli {
 const ON_ITS_WAY: &str =
     "an earlier submission of this handle may still be on its way to slurmctld";
 
+fn in_state_dir(error: io::Error) -> SubmitError {
+    SubmitError::Unavailable(format!("the scheduler's state directory: {error}"))
+}
+
+/// What came of a submission.
+fn submitted(request: &Request, told: Result<Said, Trouble>) -> Result<SlurmJobId, SubmitError> {
+    let said = match told {
+        Ok(said) => said,
+        Err(Trouble::NotRun(reason)) => return Err(SubmitError::Unavailable(reason)),
+        Err(Trouble::Lost(reason)) => return Err(SubmitError::Unknown(reason)),
+    };
+    if !said.ok {
+        return Err(refusal::failure(&said.complaint));
+    }
+    // `123` or `123;cluster`.
+    let job = said.out.trim().split(';').next().unwrap_or_default();
+    match job.parse() {
+        Ok(job) => Ok(SlurmJobId {
+            job,
+            handle: request.name.clone(),
+        }),
+        Err(_) => Err(SubmitError::Unknown(format!(
+            "sbatch gave {:?} instead of a job id",
+            said.out
+        ))),
+    }
+}
+
 fn strings(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
@@ -595,3 +646,7 @@ fn sbatch_words(request: &Request) -> Vec<String> {
     words.push(format!("--error={}", request.stderr));
     words
 }
+
+#[cfg(test)]
+#[path = "hand_over_tests.rs"]
+mod tests;

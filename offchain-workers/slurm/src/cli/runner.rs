@@ -1,6 +1,6 @@
 //! Runs one command on the cluster: here or over SSH, as the worker's user or another, always bounded.
 
-use std::{path::PathBuf, process::Stdio, sync::Arc, time::Duration};
+use std::{fmt::Write, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
 
 use nix::{
     sys::signal::{killpg, Signal},
@@ -12,14 +12,19 @@ use tokio::{
     sync::Semaphore,
 };
 
+use super::parse::separator;
 use crate::slurm::wrapper::quoted;
 
 /// Most that a command may print. Ten thousand jobs are 5 MB.
 const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
-/// Most of what a command complains about that is kept.
-const MAX_COMPLAINT: u64 = 16 * 1024;
+/// Most of what a command complains about that is kept; of several, of all together.
+const MAX_COMPLAINT: u64 = 64 * 1024;
 /// Commands at once.
 const AT_ONCE: usize = 8;
+/// How long after the first one the last of several programs may begin.
+pub(super) const BEGUN_WITHIN: Duration = Duration::from_secs(5);
+/// Status of what died of SIGKILL. `timeout` dies of the signal that it sends.
+const KILLED: i32 = 128 + 9;
 /// What a command's own limit is exceeded by before its process is given up.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -157,13 +162,79 @@ impl Runner {
         words: &[String],
         input: &[u8],
     ) -> Result<Said, Trouble> {
+        let program = words.first().map_or("", String::as_str);
+        let argv = self.argv(environment, Stop::Kill, words);
+        let ended = self.converse(program, argv, input).await?;
+        let Ended {
+            code,
+            out,
+            complaint,
+        } = ended;
+        match code {
+            None | Some(KILLED) => Err(self.silent(program)),
+            Some(255) if self.is_remote() => Err(not_connected(complaint)),
+            Some(126 | 127) => Err(Trouble::NotRun(complaint)),
+            Some(1) if only_sudo(&complaint) => Err(Trouble::NotRun(complaint)),
+            Some(code) => Ok(Said {
+                ok: code == 0,
+                out,
+                complaint,
+            }),
+        }
+    }
+
+    /// Runs programs in one session on the cluster, each with its words and its input, one after the other until one
+    /// fails: for a short program most of the time is spent on becoming another user. All of them together have the time
+    /// that one may take, and none is begun later than [`BEGUN_WITHIN`] after the first.
+    ///
+    /// One answer for each that was begun, in order, and at least one; the others were not begun. An error is all of theirs.
+    pub async fn run_each(
+        &self,
+        programs: &[(Vec<String>, &str)],
+    ) -> Result<Vec<Result<Said, Trouble>>, Trouble> {
+        let program = programs.first().and_then(|(words, _)| words.first());
+        let program = program.map_or("", String::as_str);
+        let mark = separator();
+        let words = ["bash", "-c", "eval \"$(cat)\""].map(str::to_owned);
+        let argv = self.argv(&[], Stop::Ask, &words);
+        let text = session(programs, &mark);
+        let ended = self.converse(program, argv, text.as_bytes()).await?;
+        let remote = self.is_remote();
+        match (ended.code, ended.out.contains(&mark)) {
+            // Some of it may not have come through.
+            (Some(255), _) if remote => Err(not_connected(ended.complaint)),
+            (Some(126 | 127), false) => Err(Trouble::NotRun(ended.complaint)),
+            (Some(1), false) if only_sudo(&ended.complaint) => {
+                Err(Trouble::NotRun(ended.complaint))
+            }
+            (code, _) => {
+                let mut answers = answers(&ended, &mark);
+                let more = answers.len() < programs.len();
+                if more && (code != Some(0) || answers.is_empty()) {
+                    answers.push(Err(self.silent(program)));
+                }
+                Ok(answers)
+            }
+        }
+    }
+
+    fn silent(&self, program: &str) -> Trouble {
+        let limit = self.access.limit.as_secs();
+        Trouble::Lost(format!("{program} did not end within {limit} s"))
+    }
+
+    /// Starts a process, talks with it and waits for its end.
+    async fn converse(
+        &self,
+        program: &str,
+        argv: Vec<String>,
+        input: &[u8],
+    ) -> Result<Ended, Trouble> {
         let Ok(_turn) = self.turns.acquire().await else {
             return Err(Trouble::NotRun("the worker stops".to_owned()));
         };
-        let program = words.first().map_or("", String::as_str);
         let limit = self.access.limit;
-        let mut child = self
-            .command(environment, words)
+        let mut child = command(&argv)
             .spawn()
             .map_err(|error| Trouble::NotRun(format!("{program} could not be run: {error}")))?;
         // Dropped before the child: until then nobody else can have its number.
@@ -200,42 +271,18 @@ impl Runner {
             };
             (status, out, complaint)
         };
-        let lost = |why: &str| Trouble::Lost(format!("{program} {why}"));
         let (status, out, complaint) = tokio::time::timeout(limit.saturating_add(GRACE), talk)
             .await
-            .map_err(|_| lost(&format!("did not end within {} s", limit.as_secs())))?;
-        let status = status.ok_or_else(|| lost("said more than anybody can read"))?;
+            .map_err(|_| self.silent(program))?;
+        let status = status
+            .ok_or_else(|| Trouble::Lost(format!("{program} said more than anybody can read")))?;
         begun.ended();
-        let complaint = String::from_utf8_lossy(&complaint).trim().to_owned();
-        match status.code() {
-            // `timeout` dies of the signal that it sends.
-            None | Some(137) => Err(lost(&format!("did not end within {} s", limit.as_secs()))),
-            Some(255) if self.is_remote() => Err(not_connected(complaint)),
-            Some(126 | 127) => Err(Trouble::NotRun(complaint)),
-            Some(1) if only_sudo(&complaint) => Err(Trouble::NotRun(complaint)),
-            Some(code) => Ok(Said {
-                ok: code == 0,
-                // Names and comments that are no UTF-8 are not ours.
-                out: String::from_utf8_lossy(&out).into_owned(),
-                complaint,
-            }),
-        }
-    }
-
-    fn command(&self, environment: &[(&str, &str)], words: &[String]) -> Command {
-        let argv = self.argv(environment, words);
-        let mut command = Command::new(argv.first().map_or("", String::as_str));
-        command
-            .args(argv.iter().skip(1))
-            .env_clear()
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-            .current_dir("/")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true);
-        command
+        Ok(Ended {
+            code: status.code(),
+            // Names and comments that are no UTF-8 are not ours.
+            out: String::from_utf8_lossy(&out).into_owned(),
+            complaint: String::from_utf8_lossy(&complaint).trim().to_owned(),
+        })
     }
 
     fn begun(&self, child: &Child) -> Begun {
@@ -249,7 +296,7 @@ impl Runner {
     }
 
     /// `[ssh … HOST] [sudo -n -u USER --] env -i NAME=VALUE… timeout SECONDS PROGRAM ARGUMENT…`, all of it in one process group.
-    fn argv(&self, environment: &[(&str, &str)], words: &[String]) -> Vec<String> {
+    fn argv(&self, environment: &[(&str, &str)], stop: Stop, words: &[String]) -> Vec<String> {
         let access = &self.access;
         let mut argv: Vec<String> = Vec::new();
         if access.sudo {
@@ -262,7 +309,8 @@ impl Runner {
             argv.push(format!("SLURM_CONF={}", conf.display()));
         }
         argv.extend(environment.iter().map(|(k, v)| format!("{k}={v}")));
-        argv.extend(["timeout", "--foreground", "-s", "KILL"].map(str::to_owned));
+        argv.extend(["timeout", "--foreground"].map(str::to_owned));
+        argv.extend(stop.options().map(str::to_owned));
         argv.push(access.limit.as_secs().max(1).to_string());
         argv.extend(words.iter().cloned());
         let Some(ssh) = &access.ssh else {
@@ -277,6 +325,93 @@ impl Runner {
         argv.push(remote.join(" "));
         argv
     }
+}
+
+/// What becomes of a program whose time is up.
+#[derive(Clone, Copy)]
+enum Stop {
+    /// It is killed.
+    Kill,
+    /// It is asked to end, and killed if it does not.
+    Ask,
+}
+
+impl Stop {
+    /// As options of `timeout`.
+    fn options(self) -> [&'static str; 2] {
+        match self {
+            Self::Kill => ["-s", "KILL"],
+            Self::Ask => ["-k", "2"],
+        }
+    }
+}
+
+/// A process that ended by itself.
+struct Ended {
+    /// `None`: a signal ended it.
+    code: Option<i32>,
+    out: String,
+    complaint: String,
+}
+
+fn command(argv: &[String]) -> Command {
+    let mut command = Command::new(argv.first().map_or("", String::as_str));
+    command
+        .args(argv.iter().skip(1))
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true);
+    command
+}
+
+/// A program for `bash` that runs others one after the other. After each it marks both outputs, the standard one with the
+/// status as well. When its time is up it takes the one with it that runs.
+fn session(programs: &[(Vec<String>, &str)], mark: &str) -> String {
+    let (word, seconds) = (quoted(mark), BEGUN_WITHIN.as_secs());
+    let mut text = format!(
+        "trap 'kill -s KILL $!; exit 1' TERM\n\
+         ended() {{\n\
+         \x20 wait $!; local status=$?\n\
+         \x20 echo {word} >&2; echo {word} $status\n\
+         \x20 [ $status = 0 ] && [ $SECONDS -lt {seconds} ] || exit 0\n\
+         }}\n"
+    );
+    for (words, input) in programs {
+        let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+        let _ = write!(text, "{} <<{word} &\n{input}", words.join(" "));
+        if !input.ends_with('\n') {
+            text.push('\n');
+        }
+        let _ = writeln!(text, "{mark}\nended");
+    }
+    text
+}
+
+/// What was said by those that a [`session`] saw end.
+fn answers(ended: &Ended, mark: &str) -> Vec<Result<Said, Trouble>> {
+    let mut complaints = ended.complaint.split(mark);
+    let mut rest = ended.out.as_str();
+    let mut answers = Vec::new();
+    while let Some((out, after)) = rest.split_once(mark) {
+        let (status, after) = after.split_once('\n').unwrap_or((after, ""));
+        rest = after;
+        let complaint = complaints.next().unwrap_or_default().trim().to_owned();
+        answers.push(match status.trim().parse() {
+            Ok(126 | 127) => Err(Trouble::NotRun(complaint)),
+            Ok(KILLED) | Err(_) => Err(Trouble::Lost("it was killed".to_owned())),
+            Ok(code) => Ok(Said {
+                ok: code == 0,
+                out: out.to_owned(),
+                complaint,
+            }),
+        });
+    }
+    answers
 }
 
 /// The processes of a command on this machine: they end with whoever waits for it, not only when their time is up.
@@ -384,6 +519,106 @@ mod tests {
         assert!(matches!(none, Err(Trouble::NotRun(_))), "{none:?}");
     }
 
+    fn told(answers: Vec<Result<Said, Trouble>>) -> Vec<String> {
+        let tell = |answer| match answer {
+            Ok(Said { ok, out, complaint }) => format!("{ok} {out:?} {complaint:?}"),
+            Err(trouble) => format!("{trouble:?}"),
+        };
+        answers.into_iter().map(tell).collect()
+    }
+
+    #[tokio::test]
+    async fn programs_should_run_one_after_the_other_until_one_fails() {
+        let directory = tempfile::tempdir().unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        std::fs::set_permissions(directory.path(), mode).unwrap();
+        let mark = directory.path().join("mark").display().to_string();
+        let echo = |say: &str| {
+            let script = format!("cat; printf %s \"$0\"; echo 'so $so' >&2; {say}");
+            words(&["sh", "-c", &script, "it's `$HOME`"])
+        };
+        let long = "a line of text\n".repeat(20_000);
+        let programs = [
+            (echo("true"), "in\n$IN\n"),
+            (words(&["sh", "-c", "wc -c"]), long.as_str()),
+            (echo("exit 3"), "no end of line"),
+            (words(&["touch", &mark]), ""),
+        ];
+        for sudo in [false, nix::unistd::geteuid().is_root()] {
+            let mut access = Access::here("nobody");
+            access.sudo = sudo;
+            let runner = Runner::new(access, "/c".into());
+            let answers = runner.run_each(&programs).await.unwrap();
+            let expected = [
+                "true \"in\\n$IN\\nit's `$HOME`\" \"so $so\"",
+                "true \"300000\\n\" \"\"",
+                "false \"no end of line\\nit's `$HOME`\" \"so $so\"",
+            ];
+            assert_eq!(told(answers), expected);
+            assert!(!std::path::Path::new(&mark).exists(), "it was begun");
+            let answers = runner.run_each(&programs[3..]).await.unwrap();
+            assert_eq!(told(answers), ["true \"\" \"\""]);
+            std::fs::remove_file(&mark).unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn program_that_does_not_end_should_be_lost_and_killed_and_the_next_not_begun() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut access = Access::here("nobody");
+        access.path = format!("{}:/usr/bin:/bin", directory.path().display());
+        let mark = format!("PATH={}", access.path);
+        access.limit = Duration::from_secs(1);
+        let file = directory.path().join("begun").display().to_string();
+        let programs = [
+            (words(&["echo", "1"]), ""),
+            (words(&["sh", "-c", "trap '' TERM; exec sleep 600"]), ""),
+            (words(&["touch", &file]), ""),
+        ];
+        for sudo in [false, nix::unistd::geteuid().is_root()] {
+            access.sudo = sudo;
+            let runner = Runner::new(access.clone(), "/c".into());
+            let answers = runner.run_each(&programs).await.unwrap();
+            let lost = "Lost(\"echo did not end within 1 s\")";
+            assert_eq!(told(answers)[..], ["true \"1\\n\" \"\"", lost]);
+            until("it is gone", || processes(&mark).is_empty()).await;
+            assert!(!std::path::Path::new(&file).exists(), "it was begun");
+        }
+    }
+
+    #[tokio::test]
+    async fn programs_should_all_be_lost_when_what_they_said_did_not_come_through() {
+        let (directory, mut access) = silent_squeue();
+        let mark = format!("PATH={}:", directory.path().display());
+        access.limit = Duration::from_secs(1);
+        let runner = Runner::new(access, "/c".into());
+        // Something that it started goes on, with its output.
+        let programs = [(words(&["echo", "1"]), ""), (words(&["squeue"]), "")];
+        let none = runner.run_each(&programs).await;
+        assert!(matches!(none, Err(Trouble::Lost(_))), "{none:?}");
+        until("it is gone", || processes(&mark).is_empty()).await;
+    }
+
+    #[tokio::test]
+    async fn programs_should_not_be_run_when_nothing_can_be() {
+        let mut access = Access::here("nobody");
+        let runner = Runner::new(access.clone(), "/c".into());
+        let programs = [(words(&["ve-no-such-program"]), ""); 1];
+        let answers = runner.run_each(&programs).await.unwrap();
+        assert!(
+            matches!(answers[..], [Err(Trouble::NotRun(_))]),
+            "{answers:?}"
+        );
+        access.path = "/nowhere".to_owned();
+        let runner = Runner::new(access.clone(), "/c".into());
+        let none = runner.run_each(&programs).await;
+        assert!(matches!(none, Err(Trouble::NotRun(_))), "{none:?}");
+        access.sudo = true;
+        access.user = "ve-nobody-at-all".to_owned();
+        let none = Runner::new(access, "/c".into()).run_each(&programs).await;
+        assert!(matches!(none, Err(Trouble::NotRun(_))), "{none:?}");
+    }
+
     /// A directory with a `squeue` that says nothing and does not end, nor does what it started.
     fn silent_squeue() -> (tempfile::TempDir, Access) {
         use std::os::unix::fs::PermissionsExt;
@@ -452,8 +687,11 @@ mod tests {
             key: "/k".into(),
             known_hosts: "/h".into(),
         });
-        let argv =
-            Runner::new(access, "/c".into()).argv(&[], &words(&["squeue", "--name=a'; rm -rf /"]));
+        let argv = Runner::new(access, "/c".into()).argv(
+            &[],
+            Stop::Kill,
+            &words(&["squeue", "--name=a'; rm -rf /"]),
+        );
         let line = argv.last().unwrap();
         assert!(line.starts_with("'sudo' '-n' '-u' 've-job-1' '--' '/usr/bin/env' '-i'"));
         assert!(

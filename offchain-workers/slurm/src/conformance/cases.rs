@@ -390,18 +390,6 @@ pub(super) async fn left_overs(bed: &dyn Bed) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn script_copy(bed: &dyn Bed) -> Outcome {
-    let client = bed.client().await;
-    let spec = job(bed, "sleep 0.3; echo original > which")?;
-    let id = client.submit(&spec).await?;
-    fs::write(&spec.script, "#!/bin/bash\necho changed > which\n")?;
-    let end = wait_end(&*client, &id, bed.patience()).await?;
-    ensure!(end == EndState::Completed, "ended {end:?}");
-    let which = fs::read_to_string(spec.work_dir.join("which"))?;
-    ensure!(which == "original\n", "the {which:?} script ran");
-    Ok(())
-}
-
 pub(super) async fn forget(bed: &dyn Bed) -> Outcome {
     let client = bed.client().await;
     let spec = job(bed, "echo up > up; until [ -e go ]; do sleep 0.05; done")?;
@@ -448,15 +436,13 @@ pub(super) async fn refusals(bed: &dyn Bed) -> Outcome {
     add("array_tasks", &|s| s.array_tasks = 0);
     add("stdout", &|s| s.array_tasks = 2);
     add("work_dir", &|s| s.work_dir = "relative".into());
-    add("script", &|s| s.script = s.work_dir.join("missing"));
     add("environment", &|s| {
         s.environment.insert("A=B".into(), "c".into());
     });
     add("environment", &|s| {
         s.environment.insert("VE_TASK".into(), "9".into());
     });
-    fs::write(good.work_dir.join("plain"), "echo no interpreter\n")?;
-    add("script", &|s| s.script = s.work_dir.join("plain"));
+    add("script", &|s| s.script = "echo no interpreter\n".into());
     for (field, spec) in bad {
         match client.submit(&spec).await {
             Err(SubmitError::Refused(text)) => {

@@ -15,7 +15,6 @@ mod cases;
 use std::{
     collections::BTreeMap,
     fmt, fs, io,
-    os::unix::fs::PermissionsExt,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -114,8 +113,6 @@ pub enum Case {
     CleanEnvironment,
     /// Background processes, detached ones included, die with their script.
     LeftOvers,
-    /// A script is what it was at submission.
-    ScriptCopy,
     /// Ended jobs can be forgotten, others not.
     Forget,
     /// A request that makes no sense is refused, and nothing is created.
@@ -126,7 +123,7 @@ pub enum Case {
 
 impl Case {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 20] = [
         Self::Accounting,
         Self::FailingExitCode,
         Self::Find,
@@ -144,7 +141,6 @@ impl Case {
         Self::ArrayWithFailure,
         Self::CleanEnvironment,
         Self::LeftOvers,
-        Self::ScriptCopy,
         Self::Forget,
         Self::Refusals,
         Self::Statuses,
@@ -192,7 +188,6 @@ pub async fn check(bed: &dyn Bed, case: Case) -> Result<(), Failure> {
         Case::ArrayWithFailure => cases::array_with_failure(bed).await,
         Case::CleanEnvironment => cases::clean_environment(bed).await,
         Case::LeftOvers => cases::left_overs(bed).await,
-        Case::ScriptCopy => cases::script_copy(bed).await,
         Case::Forget => cases::forget(bed).await,
         Case::Refusals => cases::refusals(bed).await,
         Case::Statuses => cases::statuses(bed).await,
@@ -204,9 +199,6 @@ pub fn job(bed: &dyn Bed, body: &str) -> io::Result<SubmitSpec> {
     let handle = bed.fresh_handle();
     let work_dir = bed.shared_dir().join(format!("work-{handle}"));
     fs::create_dir(&work_dir)?;
-    let script = work_dir.join("script.sh");
-    fs::write(&script, format!("#!/bin/bash\n{body}\n"))?;
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o700))?;
     Ok(SubmitSpec {
         handle,
         partition: bed.partition(),
@@ -214,7 +206,7 @@ pub fn job(bed: &dyn Bed, body: &str) -> io::Result<SubmitSpec> {
         stdout: work_dir.join("stdout"),
         stderr: work_dir.join("stderr"),
         work_dir,
-        script,
+        script: format!("#!/bin/bash\n{body}\n"),
         cpus: 1,
         memory_mib: 256,
         nodes: 1,

@@ -46,7 +46,7 @@ const TICK_SHORT: Duration = Duration::from_millis(5);
 /// How long `forget` waits for the shim of an ended job to be gone.
 const SHIM_EXIT_PATIENCE: Duration = Duration::from_secs(2);
 /// Largest script.
-const MAX_SCRIPT: u64 = 4 * 1024 * 1024;
+const MAX_SCRIPT: usize = 4 * 1024 * 1024;
 /// Most tasks of an array.
 const MAX_TASKS: u32 = 1000;
 
@@ -207,7 +207,6 @@ impl State {
             return Ok(id);
         }
         let record = self.admit(spec)?;
-        let script = read_script(&spec.script)?;
         let unavailable = |error: io::Error| SubmitError::Unavailable(error.to_string());
         let _lock = lock_within(&self.path().join(SUBMIT_LOCK), SUBMIT_PATIENCE)
             .map_err(unavailable)?
@@ -226,7 +225,7 @@ impl State {
         );
         let target = self.path().join(&spec.handle);
         let prepared = temporary
-            .create(&record, &script)
+            .create(&record, spec.script.as_bytes())
             .and_then(|()| (self.observer)(Step::Prepared))
             .and_then(|()| sync_dir(&temporary.path));
         if let Err(error) = prepared {
@@ -254,6 +253,9 @@ impl State {
         }
         if spec.gpus > 0 {
             return refused("gpus must be 0: the local scheduler has no accelerators".into());
+        }
+        if spec.script.len() > MAX_SCRIPT {
+            return refused("script must be at most 4 MiB; put data into files".into());
         }
         if spec.array_tasks > MAX_TASKS {
             return refused(format!(
@@ -536,22 +538,6 @@ fn make(path: &Path) -> io::Result<()> {
         };
     }
     sync_dir(&parent)
-}
-
-fn read_script(path: &Path) -> Result<Vec<u8>, SubmitError> {
-    let refused = |text: &str| SubmitError::Refused(format!("script {text}: {}", path.display()));
-    let metadata = fs::metadata(path).map_err(|_| refused("must be a file that can be read"))?;
-    if !metadata.is_file() {
-        return Err(refused("must be a file"));
-    }
-    if metadata.len() > MAX_SCRIPT {
-        return Err(refused("must be at most 4 MiB"));
-    }
-    let script = fs::read(path).map_err(|_| refused("must be a file that can be read"))?;
-    if !script.starts_with(b"#!") {
-        return Err(refused("must begin with #! and an interpreter"));
-    }
-    Ok(script)
 }
 
 /// Start of the first task of an attempt, or of the attempt itself while none is on record.

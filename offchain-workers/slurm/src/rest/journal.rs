@@ -5,30 +5,26 @@
 //! again with its id. All clients of a cluster on a machine name the same directory.
 //!
 //! ```text
-//! <state>/handles/<handle>.json   when it was handed over, and as which job
-//!         jobs/<job>.json         exit codes of its tasks that accounting will not tell
-//!         locks/<nn>              one client at a time for a handle
+//! <state>/handles/<handle>.submit   when it was handed over, and as which job: its last whole line of JSON
+//!         jobs/<job>.json           exit codes of its tasks that accounting will not tell
 //! ```
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
-    io,
+    fs,
+    io::{self, Write},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 
 use super::shape::Exit;
 use crate::{
-    durable::{lock_within, read_json, write_whole},
+    durable::{read_json, sync_dir, write_whole},
+    handles::{Handles, Held},
     slurm::SlurmJobId,
     types::UnixMs,
 };
-
-/// Lock files; handles share them, so that none has to be removed.
-const LOCKS: u64 = 64;
 
 /// A job that was, or was about to be, handed over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,58 +43,57 @@ pub(crate) fn exit_key(raw: u32, started: u64) -> String {
     format!("{raw}@{started}")
 }
 
-/// Holds a handle until it is dropped.
-pub(crate) struct Guard(#[allow(dead_code, reason = "its lock goes when it is closed")] File);
-
 /// The directory.
 #[derive(Clone, Debug)]
 pub(crate) struct Journal {
     root: PathBuf,
+    handles: Handles,
 }
 
 impl Journal {
     pub fn open(root: &Path) -> io::Result<Self> {
-        for dir in ["handles", "jobs", "locks"] {
-            fs::create_dir_all(root.join(dir))?;
-        }
+        fs::create_dir_all(root.join("jobs"))?;
         Ok(Self {
             root: root.to_owned(),
+            handles: Handles::open(&root.join("handles"))?,
         })
-    }
-
-    /// Waits for other clients that are about the same handle, at most `patience`. Blocks.
-    pub fn lock(&self, handle: &str, patience: Duration) -> io::Result<Guard> {
-        // FNV-1a: spreads well enough, and is the same in every release.
-        let hash = handle.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
-            (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
-        });
-        let path = self.root.join("locks").join(format!("{:02}", hash % LOCKS));
-        let held = lock_within(&path, patience)?;
-        held.map(Guard)
-            .ok_or_else(|| io::Error::new(io::ErrorKind::TimedOut, "another client is about it"))
-    }
-
-    fn handle(&self, handle: &str) -> PathBuf {
-        self.root.join("handles").join(format!("{handle}.json"))
     }
 
     fn job(&self, job: u32) -> PathBuf {
         self.root.join("jobs").join(format!("{job}.json"))
     }
 
+    /// Waits for other clients that are about the same handle.
+    pub async fn take(&self, handle: &str) -> io::Result<Held> {
+        self.handles.take(handle).await
+    }
+
     /// What is known of a handle.
     pub fn intent(&self, handle: &str) -> io::Result<Option<Intent>> {
-        read_json(&self.handle(handle))
+        let path = self.handles.path(handle);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(damaged(&path, error)),
+        };
+        // What comes after the last end of a line was being written when its writer died.
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        let last = whole.lines().next_back().filter(|line| !line.is_empty());
+        last.map(serde_json::from_str)
+            .transpose()
+            .map_err(|error| damaged(&path, error))
     }
 
-    /// Notes where a submission stands. On the disk when it returns.
-    pub fn note(&self, handle: &str, intent: &Intent) -> io::Result<()> {
-        write(&self.handle(handle), intent)
+    /// Notes that a job is about to be handed over. On the disk when it returns.
+    pub fn begin(&self, held: &Held, at: UnixMs) -> io::Result<()> {
+        append(held, &Intent { at, job: None })?;
+        held.file().sync_data()?;
+        sync_dir(&self.root.join("handles"))
     }
 
-    /// Nothing was created under this handle.
-    pub fn withdraw(&self, handle: &str) -> io::Result<()> {
-        remove(&self.handle(handle))
+    /// Notes as which job. Should this be lost with the power, it is looked for.
+    pub fn taken(&self, held: &Held, at: UnixMs, job: u32) -> io::Result<()> {
+        append(held, &Intent { at, job: Some(job) })
     }
 
     /// Adds exit codes that are not known yet to those that are; what was noted once stays.
@@ -118,24 +113,31 @@ impl Journal {
     pub fn forget(&self, id: &SlurmJobId) -> io::Result<()> {
         if self
             .intent(&id.handle)?
-            .is_some_and(|r| r.job == Some(id.job))
+            .is_none_or(|intent| intent.job.is_none_or(|job| job == id.job))
         {
-            self.withdraw(&id.handle)?;
+            self.handles.remove(&id.handle)?;
         }
-        remove(&self.job(id.job))
+        match fs::remove_file(self.job(id.job)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        }
     }
+}
+
+/// On a line of its own, whatever was not written to its end before.
+fn append(held: &Held, intent: &Intent) -> io::Result<()> {
+    let line = format!("\n{}\n", serde_json::to_string(intent)?);
+    held.file().write_all(line.as_bytes())
+}
+
+fn damaged(path: &Path, error: impl std::fmt::Display) -> io::Error {
+    let why = format!("{}: {error}", path.display());
+    io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
 /// Whole or not at all, and on the disk when it returns.
 fn write<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
     write_whole(path, &serde_json::to_vec(value)?, true)
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]
@@ -151,24 +153,55 @@ mod tests {
         }
     }
 
-    #[test]
-    fn intent_should_be_found_by_others_when_it_was_noted() {
+    #[tokio::test]
+    async fn intent_should_be_found_by_others_when_it_was_noted() {
         let dir = TempDir::new().unwrap();
         let journal = Journal::open(dir.path()).unwrap();
         assert_eq!(journal.intent("ve-1").unwrap(), None);
-        let mut intent = Intent { at: 5, job: None };
-        journal.note("ve-1", &intent).unwrap();
+        let held = journal.take("ve-1").await.unwrap();
+        assert_eq!(journal.intent("ve-1").unwrap(), None);
+        journal.begin(&held, 5).unwrap();
         let other = Journal::open(dir.path()).unwrap();
+        let mut intent = Intent { at: 5, job: None };
         assert_eq!(other.intent("ve-1").unwrap(), Some(intent.clone()));
         intent.job = Some(7);
-        other.note("ve-1", &intent).unwrap();
-        assert_eq!(journal.intent("ve-1").unwrap(), Some(intent));
+        journal.taken(&held, 5, 7).unwrap();
+        drop(held);
+        assert_eq!(other.intent("ve-1").unwrap(), Some(intent));
         // The number may be another job's by now.
         journal.forget(&id(8)).unwrap();
         assert!(journal.intent("ve-1").unwrap().is_some());
         journal.forget(&id(7)).unwrap();
         journal.forget(&id(7)).unwrap();
         assert_eq!(journal.intent("ve-1").unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn intent_should_be_the_last_whole_one_when_a_writer_died_at_any_byte() {
+        let dir = TempDir::new().unwrap();
+        let journal = Journal::open(dir.path()).unwrap();
+        let held = journal.take("ve-1").await.unwrap();
+        journal.begin(&held, 5).unwrap();
+        let before = held.file().metadata().unwrap().len();
+        journal.taken(&held, 5, 7).unwrap();
+        let after = held.file().metadata().unwrap().len();
+        let first = Intent { at: 5, job: None };
+        let second = |at| Intent { at, job: Some(7) };
+        assert_eq!(journal.intent("ve-1").unwrap(), Some(second(5)));
+        for length in (before..after).rev() {
+            held.file().set_len(length).unwrap();
+            assert_eq!(
+                journal.intent("ve-1").unwrap(),
+                Some(first.clone()),
+                "{length}"
+            );
+            journal.taken(&held, 6, 7).unwrap();
+            assert_eq!(journal.intent("ve-1").unwrap(), Some(second(6)), "{length}");
+        }
+        for length in 0..before {
+            held.file().set_len(length).unwrap();
+            assert_eq!(journal.intent("ve-1").unwrap(), None, "{length}");
+        }
     }
 
     #[test]
@@ -183,24 +216,10 @@ mod tests {
     }
 
     #[test]
-    fn handle_should_be_one_clients_when_two_want_it() {
-        let dir = TempDir::new().unwrap();
-        let journal = Journal::open(dir.path()).unwrap();
-        let guard = journal.lock("ve-1", Duration::ZERO).unwrap();
-        let error = journal
-            .lock("ve-1", Duration::from_millis(20))
-            .err()
-            .unwrap();
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        drop(guard);
-        journal.lock("ve-1", Duration::ZERO).unwrap();
-    }
-
-    #[test]
     fn damage_should_be_an_error_when_a_file_is_not_ours() {
         let dir = TempDir::new().unwrap();
         let journal = Journal::open(dir.path()).unwrap();
-        fs::write(dir.path().join("handles/ve-1.json"), "{").unwrap();
+        fs::write(dir.path().join("handles/ve-1.submit"), "{\n").unwrap();
         assert!(journal.intent("ve-1").is_err());
     }
 }

@@ -42,7 +42,7 @@ use crate::{
         words::{phase, Phase},
         Identity, Record, Request, Row, SlurmJobId, TaskSet, DRAINED_FOR,
     },
-    types::{Attempt, EndState, Health, Lookup, SchedulerJobId, Status, SubmitSpec},
+    types::{Attempt, EndState, Health, Lookup, SchedulerJobId, Status, SubmitSpec, UnixMs},
 };
 use api::{Api, Trouble};
 pub use http::Endpoint;
@@ -60,8 +60,6 @@ const MAX_ANSWER: usize = 64 * 1024 * 1024;
 /// slurmctld hands new jobs to slurmdbd every 5 s.
 const SETTLE: Duration = Duration::from_secs(30);
 const SHORTEST_SETTLE: Duration = Duration::from_secs(6);
-/// Longest wait for another client of this machine that submits the same job.
-const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 /// How long accounting may lag behind slurmctld before a question about it is given up, and how often it is repeated.
 /// Every 5 s slurmctld tells slurmdbd what is new.
 const ACCOUNTING_LAG: Duration = Duration::from_secs(10);
@@ -202,22 +200,12 @@ impl SlurmRest {
         tokio::task::spawn_blocking(move || what(&journal))
             .await
             .map_err(|e| e.to_string())?
-            .map_err(|e| format!("state directory: {e}"))
+            .map_err(in_state_dir)
     }
 
     async fn intent(&self, handle: &str) -> Result<Option<Intent>, String> {
         let handle = handle.to_owned();
         self.on_disk(move |journal| journal.intent(&handle)).await
-    }
-
-    async fn note(&self, handle: &str, job: Option<u32>) -> Result<(), String> {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let at = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-        let (handle, intent) = (handle.to_owned(), Intent { at, job });
-        self.on_disk(move |journal| journal.note(&handle, &intent))
-            .await
     }
 
     fn missed(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
@@ -403,16 +391,10 @@ impl Scheduler for SlurmRest {
 
     async fn submit(&self, spec: &SubmitSpec) -> Result<SchedulerJobId, SubmitError> {
         spec.check().map_err(SubmitError::Refused)?;
-        let script = tokio::fs::read(&spec.script)
-            .await
-            .map_err(|e| SubmitError::Refused(format!("script {}: {e}", spec.script.display())))?;
-        let request = Request::new(spec, &self.identity, &script).map_err(SubmitError::Refused)?;
+        let request = Request::new(spec, &self.identity).map_err(SubmitError::Refused)?;
         let handle = spec.handle.as_str();
-        let name = spec.handle.clone();
-        let _guard = self
-            .on_disk(move |journal| journal.lock(&name, LOCK_PATIENCE))
-            .await
-            .map_err(SubmitError::Unavailable)?;
+        let held = self.journal.take(handle).await;
+        let held = held.map_err(|e| SubmitError::Unavailable(in_state_dir(e)))?;
         let intent = self.intent(handle).await.map_err(SubmitError::Unknown)?;
         match self.look_up(handle, intent.as_ref()).await {
             Lookup::Absent => {}
@@ -424,23 +406,21 @@ impl Scheduler for SlurmRest {
             Lookup::Unknown(text) => return Err(SubmitError::Unavailable(text)),
         }
         self.missed().remove(handle);
-        self.note(handle, None)
-            .await
-            .map_err(SubmitError::Unavailable)?;
+        let at = now_ms();
+        let begin = move |journal: &Journal| journal.begin(&held, at).map(|()| held);
+        let held = self.on_disk(begin).await;
+        let held = held.map_err(SubmitError::Unavailable)?;
         match self.hand_over(&request).await {
             Ok(job) => {
-                self.note(handle, Some(job))
-                    .await
-                    .map_err(SubmitError::Unknown)?;
+                let noted = self.journal.taken(&held, at, job);
+                noted.map_err(|e| SubmitError::Unknown(in_state_dir(e)))?;
                 let handle = handle.to_owned();
                 Ok((&SlurmJobId { job, handle }).into())
             }
             Err(SubmitError::Unknown(text)) => Err(SubmitError::Unknown(text)),
             Err(error) => {
-                let name = spec.handle.clone();
-                self.on_disk(move |journal| journal.withdraw(&name))
-                    .await
-                    .map_err(SubmitError::Unknown)?;
+                let withdrawn = held.remove();
+                withdrawn.map_err(|e| SubmitError::Unknown(in_state_dir(e)))?;
                 Err(error)
             }
         }
@@ -548,6 +528,15 @@ impl Scheduler for SlurmRest {
             .await
             .map_err(|trouble: Trouble| QueryError::Unknown(trouble.text()))
     }
+}
+
+fn in_state_dir(error: io::Error) -> String {
+    format!("state directory: {error}")
+}
+
+fn now_ms() -> UnixMs {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Says of failed attempts that their exit code is made up.

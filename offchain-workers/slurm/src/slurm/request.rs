@@ -55,9 +55,9 @@ pub struct Request {
 }
 
 impl Request {
-    /// Checks a specification and turns it into SLURM's terms, `script` being what is in its file. The error is for
-    /// [`crate::SubmitError::Refused`]: it names the field and the remedy.
-    pub fn new(spec: &SubmitSpec, identity: &Identity, script: &[u8]) -> Result<Self, String> {
+    /// Checks a specification and turns it into SLURM's terms. The error is for [`crate::SubmitError::Refused`]: it names
+    /// the field and the remedy.
+    pub fn new(spec: &SubmitSpec, identity: &Identity) -> Result<Self, String> {
         spec.check()?;
         if !spec.gpus.is_multiple_of(spec.nodes) {
             return Err(format!(
@@ -111,7 +111,7 @@ impl Request {
             work_dir: text("work_dir", &spec.work_dir)?,
             stdout: output("stdout", &spec.stdout, array)?,
             stderr: output("stderr", &spec.stderr, array)?,
-            script: wrapper::script(spec, script)?,
+            script: wrapper::script(spec)?,
         })
     }
 }
@@ -172,7 +172,7 @@ mod tests {
             seconds_before: 30,
         });
         spec.stdout = "/w/100%/%a.log".into();
-        let request = Request::new(&spec, &Identity::default(), b"#!/bin/sh\n").unwrap();
+        let request = Request::new(&spec, &Identity::default()).unwrap();
         assert_eq!((request.nodes, request.tasks), (3, 6));
         assert_eq!(request.memory_per_node_mib, 334);
         assert_eq!(request.gres_per_node.as_deref(), Some("gpu:a100:2"));
@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(request.array, None);
         spec.array_tasks = 5;
         spec.stderr = spec.stdout.clone();
-        let request = Request::new(&spec, &Identity::default(), b"#!/bin/sh\n").unwrap();
+        let request = Request::new(&spec, &Identity::default()).unwrap();
         assert_eq!(request.array.as_deref(), Some("0-4"));
         assert_eq!(request.stdout, "/w/100%%/%a.log");
     }
@@ -192,7 +192,7 @@ mod tests {
         let refused = |field: &str, change: &dyn Fn(&mut SubmitSpec)| {
             let mut spec = spec();
             change(&mut spec);
-            let error = Request::new(&spec, &Identity::default(), b"#!/bin/sh\n").unwrap_err();
+            let error = Request::new(&spec, &Identity::default()).unwrap_err();
             assert!(error.contains(field), "{field}: {error}");
         };
         refused("partition", &|s| s.partition = Some("main,other".into()));

@@ -30,7 +30,8 @@ const READ_ONLY: [&str; 7] = [
 ];
 
 /// Makes the batch script. The error names the field and the remedy.
-pub fn script(spec: &SubmitSpec, content: &[u8]) -> Result<String, String> {
+pub fn script(spec: &SubmitSpec) -> Result<String, String> {
+    let content = spec.script.as_bytes();
     let (interpreter, argument) = interpreter(content)?;
     let mut text = String::from("#!/bin/bash\n");
     // SLURM may warn while this still prepares: the signal must not be the end of the job, and must not be lost.
@@ -169,7 +170,7 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use std::{
         collections::BTreeMap,
         process::{Command, Stdio},
@@ -184,7 +185,7 @@ pub(super) mod tests {
             partition: None,
             identity: None,
             work_dir: "/w".into(),
-            script: "/w/script".into(),
+            script: "#!/bin/sh\n".into(),
             cpus: 1,
             memory_mib: 256,
             nodes: 1,
@@ -245,10 +246,10 @@ pub(super) mod tests {
             ("GREETING".to_owned(), "a 'b'\n$c `d`".to_owned()),
         ]);
         spec.max_file_bytes = Some(10_000);
-        let body = b"#!/bin/bash -e\necho \"$GREETING\"; echo ${LEAK-clean} ${SLURM_EXPORT_ENV-free} $VE_ATTEMPT $VE_TASK $VE_RUN; ulimit -f\nVE_END\n";
-        let body = &body[..body.len() - 7];
+        let body = "#!/bin/bash -e\necho \"$GREETING\"; echo ${LEAK-clean} ${SLURM_EXPORT_ENV-free} $VE_ATTEMPT $VE_TASK $VE_RUN; ulimit -f\nVE_END\n";
+        spec.script = body[..body.len() - 7].to_owned();
         let text = run(
-            &script(&spec, body).unwrap(),
+            &script(&spec).unwrap(),
             &[
                 ("SLURM_RESTART_COUNT", "2"),
                 ("SLURM_ARRAY_TASK_ID", "4"),
@@ -261,7 +262,9 @@ pub(super) mod tests {
     #[test]
     fn script_should_be_refused_when_no_interpreter_is_named() {
         for content in ["", "echo", "#!bash\n", "#! \n", "#!/bin/\0sh\n"] {
-            let error = script(&spec(), content.as_bytes()).unwrap_err();
+            let mut spec = spec();
+            spec.script = content.to_owned();
+            let error = script(&spec).unwrap_err();
             assert!(error.contains("script"), "{error}");
         }
         let env = interpreter(b"#!/usr/bin/env  python3 -u\nx").unwrap();
@@ -273,7 +276,7 @@ pub(super) mod tests {
         for key in ["A.B", "1A", "UID", "SLURM_CONF", "A B"] {
             let mut spec = spec();
             spec.environment.insert(key.to_owned(), String::new());
-            let error = script(&spec, b"#!/bin/sh\n").unwrap_err();
+            let error = script(&spec).unwrap_err();
             assert!(error.contains("environment"), "{error}");
         }
     }
@@ -298,7 +301,8 @@ pub(super) mod tests {
         fn value_should_arrive_as_it_is_when_it_is_anything(value in "[^\\x00]{0,60}") {
             let mut spec = spec();
             spec.environment.insert("VALUE".to_owned(), value.clone());
-            let text = run(&script(&spec, b"#!/bin/bash\nprintf %s \"$VALUE\"\n").unwrap(), &[]);
+            spec.script = "#!/bin/bash\nprintf %s \"$VALUE\"\n".into();
+            let text = run(&script(&spec).unwrap(), &[]);
             prop_assert_eq!(text, value);
         }
     }

@@ -49,7 +49,6 @@ conforms! {
     array_should_fail_when_one_task_fails => ArrayWithFailure,
     environment_should_be_clean_when_a_script_runs => CleanEnvironment,
     left_overs_should_be_dead_when_their_script_ended => LeftOvers,
-    script_should_be_the_submitted_one_when_the_file_changes => ScriptCopy,
     forget_should_remove_a_job_when_it_ended => Forget,
     requests_should_be_refused_when_they_make_no_sense => Refusals,
     answers_should_agree_when_many_jobs_are_asked_about_at_once => Statuses,

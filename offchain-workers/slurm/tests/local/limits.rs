@@ -39,8 +39,8 @@ async fn job_should_be_killed_when_it_has_too_many_processes() {
 #[tokio::test]
 async fn job_should_fail_when_its_interpreter_does_not_exist() {
     let bed = LocalBed::new();
-    let spec = job(&bed, "true").expect("job");
-    fs::write(&spec.script, "#!/nonexistent/interpreter\n").expect("script");
+    let mut spec = job(&bed, "true").expect("job");
+    spec.script = "#!/nonexistent/interpreter\n".into();
     let (end, _) = run(&bed, &spec).await;
     assert_eq!(end, EndState::Failed { exit_code: 127 });
     let text = fs::read_to_string(&spec.stderr).expect("stderr");

@@ -387,7 +387,7 @@ fn provider(check: &Checker<'_>, raw: RawProvider) -> Result<Provider, ConfigErr
         retention: Duration::from_secs(raw.retention_s.unwrap_or(24 * 3600)),
         input_grace: Duration::from_secs(raw.input_grace_s.unwrap_or(60)),
         drain: Duration::from_secs(raw.drain_s.unwrap_or(30)),
-        parallel: raw.parallel.map_or(64, Spanned::into_inner),
+        parallel: raw.parallel.map_or(128, Spanned::into_inner),
         customer_quota: raw
             .customer_quota_mib
             .map(|mib| mib.saturating_mul(1 << 20)),

@@ -13,7 +13,6 @@ use nix::{
 use std::{
     collections::BTreeMap,
     fs,
-    os::unix::fs::PermissionsExt,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use tokio::task::JoinSet;
@@ -212,15 +211,12 @@ impl RawScheduler {
     fn open(bench: &Bench) -> Result<Self> {
         let dir = bench.market.path("raw");
         fs::create_dir_all(&dir)?;
-        let script = dir.join("job.sh");
-        fs::write(&script, "#!/bin/sh\nsleep 2\n")?;
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
         let like = SubmitSpec {
             handle: String::new(),
             partition: None,
             identity: None,
             work_dir: dir.clone(),
-            script,
+            script: "#!/bin/sh\nsleep 2\n".into(),
             cpus: 1,
             memory_mib: 128,
             nodes: 1,

@@ -41,7 +41,7 @@ struct Options {
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Part::ALL)]
     parts: Vec<Part>,
     /// Jobs bought for a real SLURM
-    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(10..=1_900))]
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(10..=1_900))]
     slurm_jobs: u32,
     /// Folder for the plots of queue and latency; made if missing
     #[arg(long, default_value = "bench")]
@@ -85,9 +85,9 @@ impl Progress {
 
 impl Bench {
     /// A market of its own, without a worker yet.
-    async fn open(name: &str, progress: Progress) -> Result<Self> {
+    async fn open(name: &str, progress: Progress, options: MarketOptions) -> Result<Self> {
         progress.step("opening a market: a development chain, a provider, a customer");
-        let market = Market::open(name, MarketOptions::without_worker()).await?;
+        let market = Market::open(name, options).await?;
         let chain = Chain::connect(&market.node.url(), ConnectOptions::default()).await?;
         let submitter = |uri: &str| -> Result<Submitter> {
             let signer = Signer::from_uri(&uri.to_string().into())?;
@@ -127,7 +127,7 @@ async fn main() -> Result<()> {
         report.add(sealing::rows(options.seal as usize), "sealing");
     }
     if wants(Part::Transactions) || wants(Part::Jobs) {
-        let mut bench = Bench::open("bench", progress).await?;
+        let mut bench = Bench::open("bench", progress, MarketOptions::without_worker()).await?;
         if wants(Part::Transactions) {
             let per_account = options.transactions as usize;
             progress.step(&format!(

@@ -37,6 +37,16 @@ struct Point {
     round: (f64, f64),
 }
 
+/// How jobs came into SLURM.
+pub struct Flow {
+    /// Seconds from the first look until one was seen there.
+    pub until_first: f64,
+    /// Jobs that came after those that were seen first.
+    pub jobs: u32,
+    /// Seconds that they took.
+    pub seconds: f64,
+}
+
 /// All looks.
 #[derive(Default)]
 pub struct Series(Vec<Point>);
@@ -58,10 +68,15 @@ impl Series {
         }
     }
 
-    /// Seconds after which SLURM had so many jobs.
-    pub fn reached(&self, jobs: u32) -> Option<f64> {
-        let point = self.0.iter().find(|point| point.in_slurm >= jobs)?;
-        Some(point.at)
+    /// How jobs came in, from the first after `before` others until SLURM had `all`; `None` if it never had.
+    pub fn flow(&self, before: u32, all: u32) -> Option<Flow> {
+        let first = self.0.iter().find(|point| point.in_slurm > before)?;
+        let last = self.0.iter().find(|point| point.in_slurm >= all)?;
+        Some(Flow {
+            until_first: first.at,
+            jobs: all.saturating_sub(first.in_slurm),
+            seconds: last.at - first.at,
+        })
     }
 
     /// Draws it as SVG: above, jobs by phase; below, how long things took.
