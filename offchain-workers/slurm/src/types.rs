@@ -80,8 +80,8 @@ pub struct SubmitSpec {
     pub identity: Option<Identity>,
     /// Absolute path of the directory in which the script starts. Must exist.
     pub work_dir: PathBuf,
-    /// Text of the script. It must begin with `#!`. Kept by schedulers apart from what else they keep of a job.
-    #[serde(skip)]
+    /// Text of the script. It must begin with `#!`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub script: String,
     /// Processors; at least 1.
     pub cpus: u32,

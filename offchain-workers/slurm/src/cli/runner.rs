@@ -22,7 +22,7 @@ const MAX_COMPLAINT: u64 = 64 * 1024;
 /// Commands at once.
 const AT_ONCE: usize = 8;
 /// How long after the first one the last of several programs may begin.
-pub(super) const BEGUN_WITHIN: Duration = Duration::from_secs(5);
+const BEGUN_WITHIN: Duration = Duration::from_secs(5);
 /// Status of what died of SIGKILL. `timeout` dies of the signal that it sends.
 const KILLED: i32 = 128 + 9;
 /// What a command's own limit is exceeded by before its process is given up.

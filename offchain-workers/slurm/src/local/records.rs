@@ -37,6 +37,7 @@ pub(crate) struct JobRecord {
     pub kill_grace_ms: u64,
     /// Random; ends up in the environment of every process of the job.
     pub run: String,
+    /// But for the script, which has a file of its own.
     pub spec: SubmitSpec,
 }
 

@@ -292,7 +292,10 @@ impl State {
             parallel,
             kill_grace_ms: u64::try_from(self.config.kill_grace.as_millis()).unwrap_or(u64::MAX),
             run: run.trim().to_owned(),
-            spec: spec.clone(),
+            spec: SubmitSpec {
+                script: String::new(),
+                ..spec.clone()
+            },
         })
     }
 
