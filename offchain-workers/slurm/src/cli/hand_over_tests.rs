@@ -1,7 +1,11 @@
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use super::*;
-use crate::slurm::wrapper::tests::spec;
+use crate::{
+    cli::{Access, SlurmCliConfig},
+    slurm::{wrapper::tests::spec, Identity},
+    types::SubmitSpec,
+};
 
 /// An `sbatch` that says what the job's name asks for, and notes that it was run.
 const SBATCH: &str = r#"#!/bin/sh

@@ -7,6 +7,7 @@
 //! for accelerators `AccountingStorageTRES=gres/gpu`; `MinJobAge` of 30 s or more. Left-overs of a job are ended by `ProctrackType=proctrack/cgroup`
 //! (or an epilog).
 
+mod hand_over;
 mod intent;
 mod parse;
 mod refusal;
@@ -25,7 +26,7 @@ use async_trait::async_trait;
 use crate::{
     check::is_handle,
     gather::{Gather, INTERRUPTED},
-    handles::{Handles, Held},
+    handles::Handles,
     scheduler::{ForgetError, QueryError, Scheduler, SubmitError},
     slurm::{
         judge::{self, Answers},
@@ -34,13 +35,12 @@ use crate::{
     },
     types::{Attempt, Health, Lookup, SchedulerJobId, Status, SubmitSpec},
 };
+use hand_over::HandOver;
 pub use runner::{Access, Ssh};
 use runner::{Runner, Said, Trouble};
 
 /// Jobs asked about in one command: their ids must fit on a command line.
 const IDS_AT_ONCE: usize = 2_000;
-/// Most bytes of batch scripts in one session, but for one that is longer by itself.
-const SCRIPTS_AT_ONCE: usize = 4 << 20;
 /// How long `attempts` waits for accounting to show what slurmctld knows.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// What makes times unix seconds, and lists of array tasks whole.
@@ -76,13 +76,6 @@ pub struct SlurmCli {
     looked_for: Arc<Gather<String, Lookup>>,
     /// What is to be handed over.
     handed_over: Arc<Gather<HandOver, Result<SlurmJobId, SubmitError>>>,
-}
-
-/// A submission to which no other client can come.
-#[derive(Debug)]
-struct HandOver {
-    request: Request,
-    held: Held,
 }
 
 impl SlurmCli {
@@ -232,63 +225,6 @@ impl SlurmCli {
             }
         };
         handles.iter().map(of).collect()
-    }
-
-    /// `sbatch` for each, one after the other. What is refused is nobody else's matter; when SLURM does not answer, those
-    /// that come after are not tried.
-    async fn hand_over(&self, all: Vec<HandOver>) -> Vec<Result<SlurmJobId, SubmitError>> {
-        let all: Arc<[HandOver]> = all.into();
-        let mut answers = Vec::with_capacity(all.len());
-        while let Some(rest) = all.get(answers.len()..).filter(|rest| !rest.is_empty()) {
-            let told = match answers.last() {
-                Some(Err(SubmitError::Unavailable(why) | SubmitError::Unknown(why))) => {
-                    let why = format!("not tried, after one before it: {why}");
-                    vec![Err(SubmitError::Unavailable(why)); rest.len()]
-                }
-                _ => self.hand_over_some(&all, answers.len()).await,
-            };
-            for (HandOver { held, .. }, answer) in rest.iter().zip(&told) {
-                if !matches!(answer, Err(SubmitError::Unknown(_))) {
-                    // If this fails, nobody believes in its absence for a while.
-                    let _ = held.remove();
-                }
-            }
-            answers.extend(told);
-        }
-        answers
-    }
-
-    /// Those that are begun at once, at least one, from a position on.
-    async fn hand_over_some(
-        &self,
-        all: &Arc<[HandOver]>,
-        from: usize,
-    ) -> Vec<Result<SlurmJobId, SubmitError>> {
-        let mut bytes = 0usize;
-        let fits = |one: &&HandOver| {
-            bytes = bytes.saturating_add(one.request.script.len());
-            bytes <= SCRIPTS_AT_ONCE
-        };
-        let count = all.iter().skip(from).take_while(fits).count().max(1);
-        let noted = all.clone();
-        let begun = tokio::task::spawn_blocking(move || {
-            Held::begin(noted.iter().skip(from).take(count).map(|one| &one.held))
-        });
-        if let Err(error) = begun.await.map_err(io::Error::other).flatten() {
-            return vec![Err(in_state_dir(error))];
-        }
-        let some = || all.iter().skip(from).take(count);
-        let commands: Vec<(Vec<String>, &str)> = some()
-            .map(|one| (sbatch_words(&one.request), one.request.script.as_str()))
-            .collect();
-        match self.runner.run_each(&commands).await {
-            Ok(told) => some()
-                .zip(told)
-                .map(|(one, told)| submitted(&one.request, told))
-                .collect(),
-            Err(Trouble::NotRun(why)) => vec![Err(SubmitError::Unavailable(why)); count],
-            Err(Trouble::Lost(why)) => vec![Err(SubmitError::Unknown(why)); count],
-        }
     }
 
     /// Refuses what SLURM would only find out when the job starts.
@@ -567,30 +503,6 @@ fn in_state_dir(error: io::Error) -> SubmitError {
     SubmitError::Unavailable(format!("the scheduler's state directory: {error}"))
 }
 
-/// What came of a submission.
-fn submitted(request: &Request, told: Result<Said, Trouble>) -> Result<SlurmJobId, SubmitError> {
-    let said = match told {
-        Ok(said) => said,
-        Err(Trouble::NotRun(reason)) => return Err(SubmitError::Unavailable(reason)),
-        Err(Trouble::Lost(reason)) => return Err(SubmitError::Unknown(reason)),
-    };
-    if !said.ok {
-        return Err(refusal::failure(&said.complaint));
-    }
-    // `123` or `123;cluster`.
-    let job = said.out.trim().split(';').next().unwrap_or_default();
-    match job.parse() {
-        Ok(job) => Ok(SlurmJobId {
-            job,
-            handle: request.name.clone(),
-        }),
-        Err(_) => Err(SubmitError::Unknown(format!(
-            "sbatch gave {:?} instead of a job id",
-            said.out
-        ))),
-    }
-}
-
 fn strings(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
@@ -602,51 +514,3 @@ fn list(jobs: &[u32]) -> String {
     let jobs: Vec<String> = jobs.iter().map(u32::to_string).collect();
     jobs.join(",")
 }
-
-/// `sbatch` with the script on its standard input. Each option is one word: nothing is split, nothing is expanded.
-fn sbatch_words(request: &Request) -> Vec<String> {
-    let mut words = strings(&[
-        "sbatch",
-        "--parsable",
-        "--export=NIL",
-        "--propagate=NONE",
-        "--open-mode=append",
-        "--ignore-pbs",
-        "--cpus-per-task=1",
-    ]);
-    words.push(format!("--job-name={}", request.name));
-    words.push(format!("--comment={}", request.comment));
-    let optional = [
-        ("partition", &request.partition),
-        ("account", &request.identity.account),
-        ("qos", &request.identity.qos),
-        ("gres", &request.gres_per_node),
-        ("array", &request.array),
-        ("signal", &request.signal),
-    ];
-    for (option, value) in optional {
-        if let Some(value) = value {
-            words.push(format!("--{option}={value}"));
-        }
-    }
-    words.push(format!("--nodes={0}-{0}", request.nodes));
-    words.push(format!("--ntasks={}", request.tasks));
-    words.push(format!("--mem={}M", request.memory_per_node_mib));
-    words.push(format!("--time={}", request.minutes));
-    words.push(
-        if request.requeue {
-            "--requeue"
-        } else {
-            "--no-requeue"
-        }
-        .to_owned(),
-    );
-    words.push(format!("--chdir={}", request.work_dir));
-    words.push(format!("--output={}", request.stdout));
-    words.push(format!("--error={}", request.stderr));
-    words
-}
-
-#[cfg(test)]
-#[path = "hand_over_tests.rs"]
-mod tests;
