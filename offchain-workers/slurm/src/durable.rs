@@ -66,6 +66,11 @@ pub(crate) fn try_lock(path: &Path, create: bool) -> io::Result<Option<File>> {
         .create(create)
         .truncate(false)
         .open(path)?;
+    locked(file)
+}
+
+/// The same for a file that is open.
+pub(crate) fn locked(file: File) -> io::Result<Option<File>> {
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),

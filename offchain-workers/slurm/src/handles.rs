@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::fcntl::{Flock, FlockArg};
+use crate::durable::locked;
 
 /// How long to wait for another client that submits the same handle.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -26,7 +26,7 @@ pub(crate) struct Handles {
 /// The right to submit a handle, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Held {
-    file: Flock<File>,
+    file: File,
     path: PathBuf,
 }
 
@@ -79,15 +79,13 @@ fn lock(path: &Path) -> io::Result<Option<Held>> {
         .append(true)
         .mode(0o600)
         .open(path)?;
-    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+    match locked(file)? {
         // Somebody may have removed it meanwhile.
-        Ok(file) if file.metadata()?.nlink() == 0 => Ok(None),
-        Ok(file) => Ok(Some(Held {
+        Some(file) if file.metadata()?.nlink() > 0 => Ok(Some(Held {
             file,
             path: path.to_owned(),
         })),
-        Err((_, nix::errno::Errno::EAGAIN)) => Ok(None),
-        Err((_, error)) => Err(error.into()),
+        _ => Ok(None),
     }
 }
 

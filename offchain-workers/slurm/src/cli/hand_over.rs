@@ -79,19 +79,14 @@ impl SlurmCli {
                 .zip(told)
                 .map(|(one, told)| submitted(&one.request, told))
                 .collect(),
-            Err(Trouble::NotRun(why)) => vec![Err(SubmitError::Unavailable(why)); count],
-            Err(Trouble::Lost(why)) => vec![Err(SubmitError::Unknown(why)); count],
+            Err(trouble) => vec![Err(trouble.into()); count],
         }
     }
 }
 
 /// What came of a submission.
 fn submitted(request: &Request, told: Result<Said, Trouble>) -> Result<SlurmJobId, SubmitError> {
-    let said = match told {
-        Ok(said) => said,
-        Err(Trouble::NotRun(reason)) => return Err(SubmitError::Unavailable(reason)),
-        Err(Trouble::Lost(reason)) => return Err(SubmitError::Unknown(reason)),
-    };
+    let said = told?;
     if !said.ok {
         return Err(refusal::failure(&said.complaint));
     }

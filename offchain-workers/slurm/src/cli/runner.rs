@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::parse::separator;
-use crate::slurm::wrapper::quoted;
+use crate::{scheduler::SubmitError, slurm::wrapper::quoted};
 
 /// Most that a command may print. Ten thousand jobs are 5 MB.
 const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
@@ -121,6 +121,15 @@ pub(super) enum Trouble {
     Lost(String),
 }
 
+impl From<Trouble> for SubmitError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::NotRun(why) => Self::Unavailable(why),
+            Trouble::Lost(why) => Self::Unknown(why),
+        }
+    }
+}
+
 impl Trouble {
     pub fn text(self) -> String {
         match self {
@@ -165,20 +174,12 @@ impl Runner {
         let program = words.first().map_or("", String::as_str);
         let argv = self.argv(environment, Stop::Kill, words);
         let ended = self.converse(program, argv, input).await?;
-        let Ended {
-            code,
-            out,
-            complaint,
-        } = ended;
-        match code {
+        match ended.code {
             None | Some(KILLED) => Err(self.silent(program)),
-            Some(255) if self.is_remote() => Err(not_connected(complaint)),
-            Some(126 | 127) => Err(Trouble::NotRun(complaint)),
-            Some(1) if only_sudo(&complaint) => Err(Trouble::NotRun(complaint)),
             Some(code) => Ok(Said {
                 ok: code == 0,
-                out,
-                complaint,
+                out: ended.out,
+                complaint: ended.complaint,
             }),
         }
     }
@@ -199,23 +200,12 @@ impl Runner {
         let argv = self.argv(&[], Stop::Ask, &words);
         let text = session(programs, &mark);
         let ended = self.converse(program, argv, text.as_bytes()).await?;
-        let remote = self.is_remote();
-        match (ended.code, ended.out.contains(&mark)) {
-            // Some of it may not have come through.
-            (Some(255), _) if remote => Err(not_connected(ended.complaint)),
-            (Some(126 | 127), false) => Err(Trouble::NotRun(ended.complaint)),
-            (Some(1), false) if only_sudo(&ended.complaint) => {
-                Err(Trouble::NotRun(ended.complaint))
-            }
-            (code, _) => {
-                let mut answers = answers(&ended, &mark);
-                let more = answers.len() < programs.len();
-                if more && (code != Some(0) || answers.is_empty()) {
-                    answers.push(Err(self.silent(program)));
-                }
-                Ok(answers)
-            }
+        let mut answers = answers(&ended, &mark);
+        let more = answers.len() < programs.len();
+        if more && (ended.code != Some(0) || answers.is_empty()) {
+            answers.push(Err(self.silent(program)));
         }
+        Ok(answers)
     }
 
     fn silent(&self, program: &str) -> Trouble {
@@ -223,7 +213,8 @@ impl Runner {
         Trouble::Lost(format!("{program} did not end within {limit} s"))
     }
 
-    /// Starts a process, talks with it and waits for its end.
+    /// Starts a process, talks with it and waits for its end. An error also if it could not become what it was to be, or
+    /// its connection broke.
     async fn converse(
         &self,
         program: &str,
@@ -277,12 +268,18 @@ impl Runner {
         let status = status
             .ok_or_else(|| Trouble::Lost(format!("{program} said more than anybody can read")))?;
         begun.ended();
-        Ok(Ended {
-            code: status.code(),
-            // Names and comments that are no UTF-8 are not ours.
-            out: String::from_utf8_lossy(&out).into_owned(),
-            complaint: String::from_utf8_lossy(&complaint).trim().to_owned(),
-        })
+        let complaint = String::from_utf8_lossy(&complaint).trim().to_owned();
+        match status.code() {
+            Some(255) if self.is_remote() => Err(not_connected(complaint)),
+            Some(126 | 127) => Err(Trouble::NotRun(complaint)),
+            Some(1) if only_sudo(&complaint) => Err(Trouble::NotRun(complaint)),
+            code => Ok(Ended {
+                code,
+                // Names and comments that are no UTF-8 are not ours.
+                out: String::from_utf8_lossy(&out).into_owned(),
+                complaint,
+            }),
+        }
     }
 
     fn begun(&self, child: &Child) -> Begun {

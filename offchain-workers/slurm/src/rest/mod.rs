@@ -27,7 +27,7 @@ use std::{
     io,
     path::PathBuf,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -36,13 +36,14 @@ use futures::StreamExt;
 use crate::{
     check::is_handle,
     gather::{Gather, INTERRUPTED},
+    local::clock::wall_ms,
     scheduler::{ForgetError, QueryError, Scheduler, SubmitError},
     slurm::{
         judge::{self, Answers},
         words::{phase, Phase},
         Identity, Record, Request, Row, SlurmJobId, TaskSet, DRAINED_FOR,
     },
-    types::{Attempt, EndState, Health, Lookup, SchedulerJobId, Status, SubmitSpec, UnixMs},
+    types::{Attempt, EndState, Health, Lookup, SchedulerJobId, Status, SubmitSpec},
 };
 use api::{Api, Trouble};
 pub use http::Endpoint;
@@ -390,7 +391,6 @@ impl Scheduler for SlurmRest {
     }
 
     async fn submit(&self, spec: &SubmitSpec) -> Result<SchedulerJobId, SubmitError> {
-        spec.check().map_err(SubmitError::Refused)?;
         let request = Request::new(spec, &self.identity).map_err(SubmitError::Refused)?;
         let handle = spec.handle.as_str();
         let held = self.journal.take(handle).await;
@@ -406,7 +406,7 @@ impl Scheduler for SlurmRest {
             Lookup::Unknown(text) => return Err(SubmitError::Unavailable(text)),
         }
         self.missed().remove(handle);
-        let at = now_ms();
+        let at = wall_ms();
         let begin = move |journal: &Journal| journal.begin(&held, at).map(|()| held);
         let held = self.on_disk(begin).await;
         let held = held.map_err(SubmitError::Unavailable)?;
@@ -532,11 +532,6 @@ impl Scheduler for SlurmRest {
 
 fn in_state_dir(error: io::Error) -> String {
     format!("state directory: {error}")
-}
-
-fn now_ms() -> UnixMs {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Says of failed attempts that their exit code is made up.
