@@ -4,6 +4,7 @@ use crate::{chain::Chain, error::ChainError, event::ChainEvent, money::Unit, Hea
 use codec::{Decode, Encode};
 use sp_core::{crypto::AccountId32, H256};
 use virtengine_primitives::{
+    apis::PAGE,
     billing::{Agreement, Allocation, Dispute, Invoice, InvoiceKey, InvoiceLine, Month, PricePlan},
     envelope::{EncryptionKey, KeyId},
     escrow::Ledger,
@@ -91,6 +92,25 @@ impl At {
         }
     }
 
+    /// Asks a runtime API that answers each of a page of questions.
+    async fn one_each<K: Encode, V: Decode>(
+        &self,
+        method: &str,
+        keys: &[K],
+    ) -> Result<Vec<V>, ChainError> {
+        let mut all = Vec::with_capacity(keys.len());
+        for page in keys.chunks(PAGE as usize) {
+            let answers: Vec<V> = self.state_call(method, page).await?;
+            if answers.len() != page.len() {
+                let (got, asked) = (answers.len(), page.len());
+                let why = format!("{method} gave {got} answers to {asked} questions");
+                return Err(ChainError::Incompatible(why));
+            }
+            all.extend(answers);
+        }
+        Ok(all)
+    }
+
     /// State and roles of an account.
     pub async fn account(
         &self,
@@ -153,6 +173,14 @@ impl At {
         id: AgreementId,
     ) -> Result<Option<Agreement<AccountId32>>, ChainError> {
         self.state_call("BillingApi_agreement", id).await
+    }
+
+    /// Some agreements: an answer for each, in order.
+    pub async fn agreements(
+        &self,
+        ids: &[AgreementId],
+    ) -> Result<Vec<Option<Agreement<AccountId32>>>, ChainError> {
+        self.one_each("BillingApi_agreements", ids).await
     }
 
     /// The open dispute of an agreement.
@@ -276,6 +304,14 @@ impl At {
     /// A job.
     pub async fn job(&self, id: AgreementId) -> Result<Option<Job<AccountId32>>, ChainError> {
         self.state_call("HpcApi_job", id).await
+    }
+
+    /// Some jobs: an answer for each, in order.
+    pub async fn jobs(
+        &self,
+        ids: &[AgreementId],
+    ) -> Result<Vec<Option<Job<AccountId32>>>, ChainError> {
+        self.one_each("HpcApi_jobs", ids).await
     }
 
     /// One page of a customer's jobs after `after`, in order of number.
@@ -486,7 +522,13 @@ impl At {
 
     /// All events of the block, in order.
     pub async fn events(&self) -> Result<Vec<ChainEvent>, ChainError> {
-        self.chain.events_at(self.head.hash).await
+        self.chain.events_at(self.head.hash, |_, _| true).await
+    }
+
+    /// Those of some pallets, in order.
+    pub async fn events_of(&self, pallets: &[&str]) -> Result<Vec<ChainEvent>, ChainError> {
+        let wanted = |pallet: &str, _| pallets.contains(&pallet);
+        self.chain.events_at(self.head.hash, wanted).await
     }
 }
 

@@ -246,14 +246,19 @@ impl Chain {
             .map_err(|e| self.explain("state_getStorage", e))
     }
 
-    pub(crate) async fn events_at(&self, at: H256) -> Result<Vec<ChainEvent>, ChainError> {
+    /// The events of a block that are wanted, by their pallet and the index of the extrinsic that caused them.
+    pub(crate) async fn events_at(
+        &self,
+        at: H256,
+        wanted: impl Fn(&str, Option<u32>) -> bool,
+    ) -> Result<Vec<ChainEvent>, ChainError> {
         let key = [
             sp_crypto_hashing::twox_128(b"System"),
             sp_crypto_hashing::twox_128(b"Events"),
         ]
         .concat();
         let bytes = self.storage(&key, at).await?.unwrap_or_default();
-        self.runtime_at(at).await?.decode_events(bytes)
+        self.runtime_at(at).await?.decode_events(bytes, wanted)
     }
 
     /// The runtime that is in force *after* a block. Its metadata is fetched once per spec version.

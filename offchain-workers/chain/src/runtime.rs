@@ -211,13 +211,25 @@ impl Runtime {
         T::decode(&mut &bytes[..]).map_err(|_| wrong("has another type"))
     }
 
-    /// Decodes the `System.Events` of a block.
-    pub fn decode_events(&self, bytes: Vec<u8>) -> Result<Vec<ChainEvent>, ChainError> {
+    /// Decodes of the `System.Events` of a block those that are wanted, by their pallet and the index of the extrinsic
+    /// that caused them.
+    pub fn decode_events(
+        &self,
+        bytes: Vec<u8>,
+        wanted: impl Fn(&str, Option<u32>) -> bool,
+    ) -> Result<Vec<ChainEvent>, ChainError> {
         let wrong = |e: String| ChainError::Incompatible(format!("its events: {e}"));
         let events = self.client.events().from_bytes(bytes);
         let mut all = Vec::new();
         for event in events.iter() {
             let event = event.map_err(|e| wrong(e.to_string()))?;
+            let extrinsic = match event.phase() {
+                Phase::ApplyExtrinsic(index) => Some(index),
+                _ => None,
+            };
+            if !wanted(event.pallet_name(), extrinsic) {
+                continue;
+            }
             let bytes = event.field_bytes().to_vec();
             let variant = self
                 .metadata()
@@ -249,10 +261,7 @@ impl Runtime {
                 name: event.event_name().into(),
                 fields: fields_json(fields),
                 bytes,
-                extrinsic: match event.phase() {
-                    Phase::ApplyExtrinsic(index) => Some(index),
-                    _ => None,
-                },
+                extrinsic,
             });
         }
         Ok(all)

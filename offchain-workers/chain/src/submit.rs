@@ -382,8 +382,8 @@ impl Tracked<'_> {
             return Ok(None);
         };
         let index = u32::try_from(index).ok();
-        let mut events = chain.events_at(block.hash).await?;
-        events.retain(|e| e.extrinsic.is_some() && e.extrinsic == index);
+        let its_own = |_: &str, of: Option<u32>| of.is_some() && of == index;
+        let events = chain.events_at(block.hash, its_own).await?;
         for event in &events {
             // The items of a `force_batch` may fail one by one; that is for its caller to see.
             let error = match (event.pallet.as_str(), event.name.as_str()) {

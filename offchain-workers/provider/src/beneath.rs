@@ -215,15 +215,8 @@ fn ours(file: File) -> io::Result<File> {
     Ok(file)
 }
 
-/// Writes a file whole or not at all: under another name first, synced, then renamed.
-pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let partial = path.with_extension("partial");
-    write_synced(&partial, bytes, mode)?;
-    rename_surely(&partial, path)
-}
-
-/// Writes a new file in place of what has that name; what is in it is on disk when this returns.
-pub fn write_synced(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+/// Writes a new file in place of what has that name.
+pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     use std::io::Write;
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -234,20 +227,23 @@ pub fn write_synced(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
         .create_new(true)
         .mode(mode)
         .open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+    file.write_all(bytes)
 }
 
-/// Makes the names in a directory outlive a power cut.
-pub fn sync_names(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
+/// Makes what is in a file, or the names in a directory, outlive a power cut. It may be no link.
+pub fn sync(path: &Path) -> io::Result<()> {
+    let file = std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
+        .open(path)?;
+    file.sync_all()
 }
 
 /// Gives a file its name so that a power cut does not take it away again.
 pub fn rename_surely(from: &Path, to: &Path) -> io::Result<()> {
     std::fs::rename(from, to)?;
     match to.parent() {
-        Some(parent) => sync_names(parent),
+        Some(parent) => sync(parent),
         None => Ok(()),
     }
 }

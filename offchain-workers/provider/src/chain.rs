@@ -2,16 +2,18 @@
 
 use crate::view::{Batch, ChainJob, ChainView, News, Outcomes, Snapshot};
 use async_trait::async_trait;
+use futures::future::try_join_all;
 use sp_core::{crypto::AccountId32, H256};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     future::Future,
     hash::Hash,
-    sync::{Arc, PoisonError},
+    sync::{Arc, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::sync::{Mutex, OnceCell};
 use ve_chain::{At, Call, Chain, ChainError, Head, Heads, Progress, Submitter, Until};
+use ve_slurm::Gather;
 use virtengine_primitives::{
     billing::{Agreement, Dispute, PricePlan},
     envelope::{EncryptionKey, KeyId},
@@ -21,6 +23,9 @@ use virtengine_primitives::{
 
 /// Most blocks whose events are read to learn what happened; after a longer silence everything is looked at.
 const MOST_BLOCKS: BlockNumber = 20;
+
+/// Pallets whose events name a job or an agreement.
+const TELL_OF_JOBS: [&str; 4] = ["Hpc", "Billing", "Escrow", "Providers"];
 
 /// A chain behind a node.
 pub struct NodeChain {
@@ -178,31 +183,69 @@ impl ChainView for NodeChain {
     }
 }
 
-/// A block. What several steps ask of it is asked of the node once: to run the runtime costs more than most steps.
+/// A block. What several steps ask of it is asked of the node once, and what they ask at the same time together: to run
+/// the runtime costs more than most steps.
 struct NodeSnapshot {
     at: At,
     jobs: Answers<AgreementId, Option<ChainJob>>,
+    agreements: Answers<AgreementId, Option<Agreement<AccountId32>>>,
     plans: Answers<PlanId, Option<(ProviderId, PricePlan)>>,
     clusters: Answers<ClusterId, Option<Cluster>>,
 }
 
 /// Answers of one block, which do not change.
-type Answers<K, V> = std::sync::Mutex<HashMap<K, V>>;
+struct Answers<K, V> {
+    known: std::sync::Mutex<HashMap<K, V>>,
+    asked: Gather<K, Result<V, ChainError>>,
+}
 
-/// The answer, asked for unless it is known.
-async fn once<K: Eq + Hash, V: Clone>(
-    known: &Answers<K, V>,
-    key: K,
-    ask: impl Future<Output = Result<V, ChainError>>,
-) -> Result<V, ChainError> {
-    let answers = || known.lock().unwrap_or_else(PoisonError::into_inner);
-    let found = answers().get(&key).cloned();
-    if let Some(answer) = found {
-        return Ok(answer);
+impl<K, V> Default for Answers<K, V> {
+    fn default() -> Self {
+        Self {
+            known: std::sync::Mutex::default(),
+            asked: Gather::default(),
+        }
     }
-    let answer = ask.await?;
-    answers().insert(key, answer.clone());
-    Ok(answer)
+}
+
+impl<K: Copy + Eq + Hash, V: Clone> Answers<K, V> {
+    fn known(&self) -> MutexGuard<'_, HashMap<K, V>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The answer, asked for unless it is known. `ask` gives one for each of some keys, in order.
+    async fn get<F>(&self, key: K, ask: impl Fn(Vec<K>) -> F) -> Result<V, ChainError>
+    where
+        F: Future<Output = Result<Vec<V>, ChainError>>,
+    {
+        let ask = &ask;
+        let ask_all = |keys: Vec<K>| async move {
+            let unknown: HashSet<K> = {
+                let known = self.known();
+                let unknown = keys.iter().filter(|key| !known.contains_key(key));
+                unknown.copied().collect()
+            };
+            let unknown: Vec<K> = unknown.into_iter().collect();
+            if !unknown.is_empty() {
+                match ask(unknown.clone()).await {
+                    Ok(answers) => self.known().extend(unknown.into_iter().zip(answers)),
+                    Err(error) => return vec![Err(error); keys.len()],
+                }
+            }
+            let known = self.known();
+            let missing = || ChainError::Incompatible("an answer is missing".into());
+            let answer = |key: &K| known.get(key).cloned().ok_or_else(missing);
+            keys.iter().map(answer).collect()
+        };
+        let mut answer = self.known().get(&key).cloned().map(Ok);
+        loop {
+            match answer {
+                Some(answer) => return answer,
+                // Not yet; or whoever asked for it was interrupted.
+                None => answer = self.asked.put(key, ask_all).await,
+            }
+        }
+    }
 }
 
 impl NodeSnapshot {
@@ -210,6 +253,7 @@ impl NodeSnapshot {
         Self {
             at,
             jobs: Answers::default(),
+            agreements: Answers::default(),
             plans: Answers::default(),
             clusters: Answers::default(),
         }
@@ -234,7 +278,8 @@ impl Snapshot for NodeSnapshot {
             let Some(hash) = chain.hash_of(number).await? else {
                 return Ok(None);
             };
-            for event in chain.at_head(Head { hash, number }).events().await? {
+            let at = chain.at_head(Head { hash, number });
+            for event in at.events_of(&TELL_OF_JOBS).await? {
                 let job = event.integer("job").or_else(|| event.integer("agreement"));
                 let Some(job) = job.and_then(|job| AgreementId::try_from(job).ok()) else {
                     continue;
@@ -257,22 +302,26 @@ impl Snapshot for NodeSnapshot {
         self.at.open_jobs(cluster, after).await
     }
     async fn job(&self, id: AgreementId) -> Result<Option<ChainJob>, ChainError> {
-        once(&self.jobs, id, self.at.job(id)).await
+        let ask = |ids: Vec<_>| async move { self.at.jobs(&ids).await };
+        self.jobs.get(id, ask).await
     }
     async fn agreement(
         &self,
         id: AgreementId,
     ) -> Result<Option<Agreement<AccountId32>>, ChainError> {
-        self.at.agreement(id).await
+        let ask = |ids: Vec<_>| async move { self.at.agreements(&ids).await };
+        self.agreements.get(id, ask).await
     }
     async fn dispute(&self, id: AgreementId) -> Result<Option<Dispute>, ChainError> {
         self.at.dispute(id).await
     }
     async fn plan(&self, id: PlanId) -> Result<Option<(ProviderId, PricePlan)>, ChainError> {
-        once(&self.plans, id, self.at.plan(id)).await
+        let ask = |ids: Vec<_>| try_join_all(ids.into_iter().map(|id| self.at.plan(id)));
+        self.plans.get(id, ask).await
     }
     async fn cluster(&self, id: ClusterId) -> Result<Option<Cluster>, ChainError> {
-        once(&self.clusters, id, self.at.cluster(id)).await
+        let ask = |ids: Vec<_>| try_join_all(ids.into_iter().map(|id| self.at.cluster(id)));
+        self.clusters.get(id, ask).await
     }
     async fn templates(&self, id: ClusterId) -> Result<Vec<(TemplateHash, Name)>, ChainError> {
         self.at.templates(id).await
@@ -285,5 +334,47 @@ impl Snapshot for NodeSnapshot {
     }
     async fn provider_of(&self, who: &AccountId32) -> Result<Option<ProviderId>, ChainError> {
         self.at.provider_of(who).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::future::join_all;
+
+    #[tokio::test]
+    async fn answer_should_be_asked_for_once_when_many_want_it() {
+        let answers = Answers::default();
+        let asked = std::sync::Mutex::new(Vec::new());
+        let ask = |keys: Vec<u32>| {
+            asked.lock().unwrap().push(keys.clone());
+            async move {
+                tokio::task::yield_now().await;
+                Ok(keys.into_iter().map(|key| key * 2).collect())
+            }
+        };
+        let wanted = (0..300).map(|n| n % 150);
+        let all = join_all(wanted.clone().map(|key| answers.get(key, ask))).await;
+        for (key, answer) in wanted.zip(all) {
+            assert_eq!(answer.unwrap(), key * 2);
+        }
+        let asked = asked.into_inner().unwrap();
+        assert!(asked.len() <= 4, "{asked:?}");
+        let mut keys = asked.concat();
+        keys.sort_unstable();
+        assert_eq!(keys, (0..150).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn answer_should_be_asked_for_again_when_there_was_none() {
+        let answers = Answers::<u32, u32>::default();
+        let silent = |_| async { Err(ChainError::Incompatible("silent".into())) };
+        let both = join_all([1, 2].map(|key| answers.get(key, silent))).await;
+        assert!(both.iter().all(Result::is_err));
+        let short = |_| async { Ok(Vec::new()) };
+        assert!(answers.get(1, short).await.is_err());
+        let told = |keys: Vec<u32>| async move { Ok(keys) };
+        assert_eq!(answers.get(1, told).await.unwrap(), 1);
+        assert_eq!(answers.get(1, silent).await.unwrap(), 1);
     }
 }

@@ -15,14 +15,17 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use sp_core::crypto::AccountId32;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     io,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::sync::Mutex;
-use ve_slurm::identity::{Identity, PerMember, Pool};
+use ve_slurm::{
+    identity::{Identity, PerMember, Pool},
+    Gather,
+};
 use ve_store::{Database, Record};
 use virtengine_primitives::{AgreementId, ClusterId};
 
@@ -176,6 +179,8 @@ pub struct Identities {
     homes: Arc<dyn Homes>,
     /// One change at a time.
     turn: Mutex<()>,
+    /// Customers, and their next jobs.
+    joining: Gather<(String, AgreementId), Option<Identity>>,
     /// By member: one clearing of it at a time.
     clearing: std::sync::Mutex<BTreeMap<String, Arc<Mutex<()>>>>,
 }
@@ -189,6 +194,7 @@ impl Identities {
             pool,
             homes,
             turn: Mutex::new(()),
+            joining: Gather::default(),
             clearing: Default::default(),
         }
     }
@@ -205,6 +211,11 @@ impl Identities {
         fresh: bool,
     ) -> Result<Identity, LeaseError> {
         let customer = hex::encode(customer);
+        let join = (customer.clone(), job);
+        let joined = self.joining.put(join, |all| self.join(all)).await;
+        if let Some(member) = joined.flatten() {
+            return Ok(member);
+        }
         // Why members were not cleared.
         let mut tried = BTreeMap::new();
         loop {
@@ -219,6 +230,29 @@ impl Identities {
                 tried.insert(member.user, error.to_string());
             }
         }
+    }
+
+    /// Leases members to further jobs of customers who have one: of a thousand jobs, most are bought by few customers, and
+    /// to record them together costs what one costs. `None`: the customer has none, or it could not be recorded.
+    async fn join(&self, all: Vec<(String, AgreementId)>) -> Vec<Option<Identity>> {
+        let _turn = self.turn.lock().await;
+        let mut joined = HashMap::new();
+        // What is wrong with the database, they are told when they are tried one by one.
+        for (member, mut lease) in self.leases().await.unwrap_or_default() {
+            let Lease { customer, jobs } = &mut lease.value;
+            if jobs.is_empty() || joined.contains_key(customer) {
+                continue;
+            }
+            let before = jobs.len();
+            let theirs = all.iter().filter(|(whose, _)| whose == customer);
+            jobs.extend(theirs.map(|(_, job)| job));
+            let (customer, changed) = (customer.clone(), jobs.len() > before);
+            if !changed || self.database.update(KIND, &mut lease).await.is_ok() {
+                joined.insert(customer, member);
+            }
+        }
+        let member = |(customer, _): &(String, AgreementId)| joined.get(customer).cloned();
+        all.iter().map(member).collect()
     }
 
     /// Leases a member if one is the customer's or nobody's; else which one to clear first, but for those that were `tried`.

@@ -247,6 +247,40 @@ async fn lease_should_say_what_to_do_when_the_pool_is_empty() {
 }
 
 #[tokio::test]
+async fn leases_should_be_of_the_customers_own_members_when_they_are_made_together() {
+    let database = Database::in_memory().await.unwrap();
+    let disk = Arc::new(Disk::default());
+    let identities = identities(&database, 3, &disk);
+    let jobs = (0..250u64).map(|job| (u8::try_from(job % 3).unwrap(), job));
+    let leased = futures::future::join_all(jobs.map(|(customer, job)| {
+        let identities = &identities;
+        async move {
+            let member = identities.lease(&account(customer), job, true).await;
+            (customer, job, member.unwrap())
+        }
+    }));
+    let leased = leased.await;
+    let owners: BTreeMap<_, _> = leased
+        .iter()
+        .map(|(customer, _, member)| (member.user.clone(), *customer))
+        .collect();
+    assert_eq!(owners.len(), 3);
+    for (customer, _, member) in &leased {
+        assert_eq!(owners[&member.user], *customer);
+    }
+    // Each is on record, so a member is its customer's until the last job has been released.
+    for (n, (_, job, member)) in leased.iter().enumerate() {
+        let free = identities.lease(&account(9), 999, true).await;
+        assert!(free.is_err(), "after {n} of {} jobs", leased.len());
+        identities.release(Some(&member.user), *job).await.unwrap();
+        if n + 3 >= leased.len() {
+            break;
+        }
+    }
+    assert!(identities.lease(&account(9), 999, true).await.is_ok());
+}
+
+#[tokio::test]
 async fn lease_should_pass_over_a_member_when_files_of_nobody_lie_there() {
     let database = Database::in_memory().await.unwrap();
     let disk = Arc::new(Disk::default());

@@ -1,12 +1,12 @@
 //! The worker's records of jobs: in memory for reading, on disk before anything is done that depends on them.
 
 use crate::{
-    local::{LocalJob, Submission},
+    local::{LocalJob, Room, Submission},
     policy::{Outside, StepError},
 };
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use ve_store::{Database, Record};
 use virtengine_primitives::{AgreementId, ClusterId};
@@ -28,7 +28,30 @@ type Cache = BTreeMap<AgreementId, Kept>;
 pub struct Records {
     database: Database,
     cache: Arc<Mutex<Cache>>,
-    admissions: Arc<tokio::sync::Mutex<()>>,
+    /// Room of jobs whose record does not have it yet.
+    claims: Arc<Mutex<Claims>>,
+}
+
+/// By job: on which cluster, and what.
+type Claims = HashMap<AgreementId, (ClusterId, Room)>;
+
+/// Room that nobody else is given; until it is dropped, by when it is recorded or not needed.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Claim {
+    claims: Arc<Mutex<Claims>>,
+    id: AgreementId,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        locked(&self.claims).remove(&self.id);
+    }
+}
+
+fn locked<T>(all: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Maps are changed only by whole insertions and removals: a panic elsewhere leaves nothing half-done in them.
+    all.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn id_of(agreement: AgreementId) -> String {
@@ -52,15 +75,12 @@ impl Records {
         Ok(Self {
             database,
             cache: Arc::new(Mutex::new(cache)),
-            admissions: Arc::default(),
+            claims: Arc::default(),
         })
     }
 
     fn cache(&self) -> MutexGuard<'_, Cache> {
-        // The map is changed only by whole insertions and removals: a panic elsewhere leaves nothing half-done in it.
-        self.cache
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        locked(&self.cache)
     }
 
     /// The cluster of every job with a record.
@@ -88,21 +108,36 @@ impl Records {
         look(self.cache().get(&agreement).map(|kept| &kept.job))
     }
 
-    /// Held from a look at the room that is left until what takes it is recorded, so that two jobs do not both take the
-    /// last of it.
-    pub(crate) async fn admission(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.admissions.lock().await
-    }
-
-    /// Bytes that are kept on a cluster for the jobs of a customer, but for one.
-    pub(crate) fn room_of(&self, cluster: ClusterId, customer: &[u8; 32], but: AgreementId) -> u64 {
-        self.cache()
-            .values()
-            .map(|kept| &kept.job)
-            .filter(|job| job.cluster == cluster && job.agreement != but)
-            .filter_map(|job| job.room.as_ref())
-            .filter(|room| room.customer == *customer)
-            .fold(0, |sum, room| sum.saturating_add(room.bytes))
+    /// Claims room for a job's files on a cluster, of what its customer may take there in all. `Err`: so many bytes are
+    /// taken by other jobs, and it is not enough.
+    pub(crate) fn claim(
+        &self,
+        cluster: ClusterId,
+        id: AgreementId,
+        room: &Room,
+        quota: u64,
+    ) -> Result<Claim, u64> {
+        let mut claims = locked(&self.claims);
+        let taken = {
+            let cache = self.cache();
+            let kept = cache.values().map(|kept| &kept.job);
+            let recorded = kept
+                .filter(|job| job.cluster == cluster && !claims.contains_key(&job.agreement))
+                .filter_map(|job| Some((job.agreement, job.room.as_ref()?)));
+            let claimed = claims.iter().filter(|(_, (at, _))| *at == cluster);
+            recorded
+                .chain(claimed.map(|(id, (_, room))| (*id, room)))
+                .filter(|(other, its)| *other != id && its.customer == room.customer)
+                .fold(0u64, |sum, (_, its)| sum.saturating_add(its.bytes))
+        };
+        if taken.saturating_add(room.bytes) > quota {
+            return Err(taken);
+        }
+        claims.insert(id, (cluster, room.clone()));
+        Ok(Claim {
+            claims: self.claims.clone(),
+            id,
+        })
     }
 
     /// Jobs whose processes may be running as the same member of a pool. What a job left behind may outlive it, until its
@@ -196,6 +231,35 @@ mod tests {
         let of = |cluster| clusters.values().filter(|c| **c == cluster).count();
         assert_eq!((of(0), of(1)), (10, 1_189));
         assert_eq!(records.phases()["new"], 1_198);
+    }
+
+    #[tokio::test]
+    async fn room_should_be_given_once_when_it_is_claimed_and_when_it_is_recorded() {
+        let records = Records::load(Database::in_memory().await.unwrap());
+        let records = records.await.unwrap();
+        let room = |customer: u8, bytes: u64| Room {
+            customer: [customer; 32],
+            bytes,
+        };
+        let claim = |cluster, id, customer, bytes| {
+            let room = room(customer, bytes);
+            records.claim(cluster, id, &room, 100)
+        };
+        let first = claim(0, 1, 7, 60).unwrap();
+        assert_eq!(claim(0, 2, 7, 41).err(), Some(60), "it is claimed");
+        assert_eq!(claim(0, 1, 7, 101).err(), Some(0), "its own does not count");
+        drop(claim(0, 2, 8, 100).expect("another customer's"));
+        drop(claim(1, 2, 7, 100).expect("on another cluster"));
+        let job = LocalJob {
+            room: Some(room(7, 60)),
+            ..LocalJob::new(1, 0)
+        };
+        records.put(&job).await.unwrap();
+        let second = claim(0, 2, 7, 40).expect("it counts once");
+        drop(first);
+        assert_eq!(claim(0, 3, 7, 1).err(), Some(100), "it is recorded");
+        drop(second);
+        drop(claim(0, 3, 7, 40).expect("the second is given back"));
     }
 
     #[tokio::test]

@@ -29,14 +29,12 @@ use tokio::{
     sync::{watch, Notify},
     task::JoinSet,
 };
-use virtengine_primitives::{hpc::JobState, AgreementId, BlockNumber, ClusterId};
+use virtengine_primitives::{apis::PAGE, hpc::JobState, AgreementId, BlockNumber, ClusterId};
 
 /// Pause after something happened, so that what happens at the same time is decided together.
 const GATHER: Duration = Duration::from_millis(15);
 /// That pause at most.
 const LONGEST_GATHER: Duration = Duration::from_millis(250);
-/// Jobs about which somebody is asked at the same time.
-const LOOKS: usize = 32;
 /// After this long without another failure a job's failures are forgotten.
 const FORGIVEN: Duration = Duration::from_secs(600);
 
@@ -378,7 +376,7 @@ impl Role {
                     Ok::<_, StepError>((id, Seen::ahead(cluster, job.as_ref())))
                 }
             })
-            .buffer_unordered(LOOKS)
+            .buffer_unordered(PAGE as usize)
             .collect()
             .await;
         for looked in looked {

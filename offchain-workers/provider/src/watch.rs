@@ -22,8 +22,6 @@ use virtengine_primitives::{
 const EVERYTHING: Duration = Duration::from_secs(60);
 /// Between two looks at the money of ended jobs, which waits for weeks and whose disputes are told by events.
 const MONEY: Duration = Duration::from_secs(600);
-/// Jobs that the chain is asked about at the same time.
-const AT_ONCE: usize = 16;
 
 /// What is known of a job; small, because there may be many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -228,7 +226,7 @@ impl Watch {
                 recorded.is_some() || (is_ours && matches!(seen.observed, Observed::Open(_)));
             Ok::<_, StepError>((id, concerns_us.then_some(seen)))
         });
-        let mut answers = asked.buffer_unordered(AT_ONCE);
+        let mut answers = asked.buffer_unordered(PAGE as usize);
         while let Some((id, seen)) = answers.try_next().await? {
             self.stale.remove(&id);
             match seen {

@@ -74,7 +74,7 @@ pub struct RenderedJob {
     pub script: String,
     /// Text of the file with the exported variables, which the script sources; it is among `files` too.
     pub environment: String,
-    /// Files to be put into the work directory, the script included (as `ve/script.sh`).
+    /// Files that the script needs in the work directory.
     pub files: Vec<PlacedFile>,
     /// Signal ahead of the time limit.
     pub warning: Option<Warning>,
@@ -189,7 +189,6 @@ impl Template {
         }
         let environment = environment(&parameters.0, &job.resources);
         let mut files = vec![
-            place(SCRIPT, LAUNCHER, true),
             place(ENVIRONMENT, environment.clone(), false),
             place(PARAMS, params_json(&parameters.0), false),
         ];
@@ -233,7 +232,6 @@ pub fn render_script(
     }
     let environment = environment(parameters, &job.resources);
     let files = vec![
-        place(SCRIPT, SCRIPT_LAUNCHER, true),
         place(ENVIRONMENT, environment.clone(), false),
         place(PARAMS, params_json(parameters), false),
         place(&format!("{PROGRAM_DIR}/job.sh"), script, true),
@@ -249,13 +247,14 @@ pub fn render_script(
 }
 
 impl RenderedJob {
-    /// Makes the directories and writes all files below `work_dir`, readable by its owner alone; over what is there, so
-    /// it can be repeated. Returns the path of the script to be submitted.
+    /// Makes the directories and writes all files and the script below `work_dir`, readable by its owner alone; over what
+    /// is there, so it can be repeated. Returns the path of the script to be submitted.
     pub fn place(&self, work_dir: &Path) -> io::Result<PathBuf> {
         for folder in [INPUT_DIR, OUTPUT_DIR, CHECKPOINT_DIR, CONTROL_DIR] {
             fs::create_dir_all(work_dir.join(folder))?;
         }
-        for file in &self.files {
+        let script = place(SCRIPT, self.script.as_str(), true);
+        for file in self.files.iter().chain([&script]) {
             let path = work_dir.join(&file.path);
             if let Some(folder) = path.parent() {
                 fs::create_dir_all(folder)?;

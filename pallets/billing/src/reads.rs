@@ -21,6 +21,12 @@ impl<T: Config> Pallet<T> {
         Agreements::<T>::get(id)
     }
 
+    /// Of the first [`PAGE`] of some agreements, an answer for each, in order.
+    pub fn agreements(ids: Vec<AgreementId>) -> Vec<Option<Agreement<T::AccountId>>> {
+        let first = ids.into_iter().take(PAGE as usize);
+        first.map(Self::agreement).collect()
+    }
+
     /// The open dispute of an agreement: `dispute` of the runtime API (the call has taken the name).
     pub fn dispute_of(id: AgreementId) -> Option<Dispute> {
         Disputes::<T>::get(id)

@@ -46,6 +46,11 @@ impl<T: Config> Pallet<T> {
         Jobs::<T>::get(id)
     }
 
+    /// Of the first [`PAGE`] of some jobs, an answer for each, in order.
+    pub fn jobs(ids: Vec<AgreementId>) -> Vec<Option<Job<T::AccountId>>> {
+        ids.into_iter().take(PAGE as usize).map(Self::job).collect()
+    }
+
     /// Jobs of a customer after `after`, at most [`PAGE`], in order of number.
     pub fn jobs_of(
         customer: T::AccountId,

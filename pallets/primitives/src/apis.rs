@@ -53,6 +53,8 @@ sp_api::decl_runtime_apis! {
         fn plan(id: PlanId) -> Option<(ProviderId, PricePlan)>;
         /// An agreement.
         fn agreement(id: AgreementId) -> Option<Agreement<AccountId>>;
+        /// Of the first `PAGE` of some agreements, an answer for each, in order.
+        fn agreements(ids: Vec<AgreementId>) -> Vec<Option<Agreement<AccountId>>>;
         /// The open dispute of an agreement.
         fn dispute(id: AgreementId) -> Option<Dispute>;
         /// Open disputes, at most `PAGE` after `after`, in no order that means anything.
@@ -79,6 +81,8 @@ sp_api::decl_runtime_apis! {
         fn templates(id: ClusterId) -> Vec<(TemplateHash, crate::Name)>;
         /// A job.
         fn job(id: AgreementId) -> Option<Job<AccountId>>;
+        /// Of the first `PAGE` of some jobs, an answer for each, in order.
+        fn jobs(ids: Vec<AgreementId>) -> Vec<Option<Job<AccountId>>>;
         /// Jobs of a customer after `after`, at most `PAGE`, in order of number.
         fn jobs_of(customer: AccountId, after: Option<AgreementId>) -> Vec<(AgreementId, Job<AccountId>)>;
         /// Jobs assigned to a cluster and not ended, after `after`, at most `PAGE`: what its worker must look after.

@@ -300,6 +300,10 @@ impl_runtime_apis! {
             Billing::agreement(id)
         }
 
+        fn agreements(ids: Vec<AgreementId>) -> Vec<Option<Agreement<AccountId>>> {
+            Billing::agreements(ids)
+        }
+
         fn dispute(id: AgreementId) -> Option<Dispute> {
             Billing::dispute_of(id)
         }
@@ -344,6 +348,10 @@ impl_runtime_apis! {
 
         fn job(id: AgreementId) -> Option<Job<AccountId>> {
             Hpc::job(id)
+        }
+
+        fn jobs(ids: Vec<AgreementId>) -> Vec<Option<Job<AccountId>>> {
+            Hpc::jobs(ids)
         }
 
         fn jobs_of(

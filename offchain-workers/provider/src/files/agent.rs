@@ -5,7 +5,7 @@
 //! the job has not.
 
 use super::{
-    layout::LayOut,
+    layout::{lay_out_all, LayOut},
     wire::{answer, working},
     Direct, JobFiles, Put, Wanted, AFRESH,
 };
@@ -63,15 +63,10 @@ fn request(arguments: &[OsString], out: &mut dyn Write) -> io::Result<()> {
     let files = Direct::new(root);
     match operation {
         ["lay-out"] => {
-            let lay_out = |asked: &LayOut| {
-                let directories: Vec<_> = asked.directories.iter().map(String::as_str).collect();
-                let paths: Vec<_> = asked.files.iter().map(|f| f.path.as_str()).collect();
-                plain(&[&[asked.name.as_str()], &directories[..], &paths].concat())?;
-                let files = Direct::new(&root.join(&asked.name));
-                beating(|| files.lay_out(&directories, &asked.files))
-            };
-            let mut asked = LayOut::read(&mut io::stdin().lock().take(MOST_REQUEST))?.into_iter();
-            asked.try_for_each(|asked| answer(out, lay_out(&asked), nothing))
+            let wanted = LayOut::read(&mut io::stdin().lock().take(MOST_REQUEST))?;
+            let done = beating(|| lay_out_all(root, &wanted));
+            done.into_iter()
+                .try_for_each(|done| answer(out, done, nothing))
         }
         ["length", path] => {
             let length = plain(&[path]).and_then(|()| beating(|| files.length(path)));

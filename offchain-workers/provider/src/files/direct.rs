@@ -1,11 +1,11 @@
 //! Files that this process may touch itself.
 
-use super::{JobFiles, Put, Taker, Wanted, PARTIAL, STEP};
-use crate::beneath::{
-    private_directory, rename_surely, sync_names, writable, write_synced, Beneath, Walk,
+use super::{
+    layout::{lay_out_all, LayOut},
+    JobFiles, Put, Taker, Wanted, PARTIAL, STEP,
 };
+use crate::beneath::{rename_surely, writable, Beneath, Walk};
 use std::{
-    collections::BTreeSet,
     fs::File,
     io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
@@ -28,24 +28,12 @@ impl Direct {
 
 impl JobFiles for Direct {
     fn lay_out(&self, directories: &[&str], files: &[PlacedFile]) -> io::Result<()> {
-        private_directory(&self.root)?;
-        for directory in directories {
-            private_directory(&self.root.join(directory))?;
-        }
-        let partial = self.root.join(PARTIAL);
-        let mut changed = BTreeSet::new();
-        for placed in files {
-            let mode = if placed.executable { 0o700 } else { 0o600 };
-            write_synced(&partial, &placed.bytes, mode)?;
-            let target = self.root.join(&placed.path);
-            if let Some(parent) = target.parent() {
-                if changed.insert(parent.to_owned()) {
-                    private_directory(parent)?;
-                }
-            }
-            std::fs::rename(&partial, &target)?;
-        }
-        changed.iter().try_for_each(|at| sync_names(at))
+        let (home, name) = (self.root.parent(), self.root.file_name());
+        let (Some(home), Some(name)) = (home, name.and_then(|n| n.to_str())) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        let wanted = LayOut::new(name, directories, files);
+        lay_out_all(home, &[wanted]).into_iter().collect()
     }
 
     fn length(&self, path: &str) -> io::Result<Option<u64>> {

@@ -79,8 +79,8 @@ pub trait Put: Write + Send {
 
 /// What [`JobFiles::put`] calls it, towards an agent, when nothing is to be kept; otherwise `resume`.
 const AFRESH: &str = "afresh";
-/// Where a file lies until it is whole, below the job's directory; one that may be gone on with has `-` and its mark behind
-/// it.
+/// What the name of a file begins with until it is whole, below the job's directory: one that is laid out with others has
+/// `.` and its number behind it, one that may be gone on with `-` and its mark.
 const PARTIAL: &str = "partial";
 /// Of a file that may be gone on with nothing is written beyond a multiple of so many bytes before all up to there is on
 /// disk.

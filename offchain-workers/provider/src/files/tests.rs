@@ -1,5 +1,5 @@
 use super::{
-    layout::{requests, LayOut},
+    layout::{lay_out_all, partial, requests, LayOut},
     *,
 };
 use std::{
@@ -66,7 +66,7 @@ fn directory_should_be_laid_out_over_what_is_there() {
     // What an interrupted call leaves behind, and what a job may make of the place where files lie until they are whole.
     let outside = directory.path().join("outside");
     std::fs::write(&outside, "mine").unwrap();
-    std::os::unix::fs::symlink(&outside, root.join(PARTIAL)).unwrap();
+    std::os::unix::fs::symlink(&outside, root.join(partial(0))).unwrap();
     let script = placed("work/ve/run", b"again", true);
     files.lay_out(&["logs", "work/in"], &[script]).unwrap();
     let mode = |path: &str| std::fs::metadata(root.join(path)).unwrap().permissions();
@@ -82,7 +82,43 @@ fn directory_should_be_laid_out_over_what_is_there() {
     assert_eq!(text(&files, "work/ve/run", 0, 9), b"again");
     assert_eq!(text(&files, "work/data", 0, 9), data.bytes);
     assert_eq!(std::fs::read(&outside).unwrap(), b"mine");
-    assert!(!root.join(PARTIAL).exists());
+    assert!(!root.join(partial(0)).exists());
+}
+
+#[test]
+fn lay_outs_should_fail_by_themselves_when_they_are_done_together() {
+    let home = tempfile::tempdir().unwrap();
+    let files: Vec<_> = (0..40)
+        .map(|n| placed(&format!("work/{n}/data"), &[n; 1000], false))
+        .collect();
+    let wanted = |name: &str, path: &str| {
+        let mut files = files.clone();
+        files.push(placed(path, b"last", true));
+        LayOut::new(name, &["logs"], &files)
+    };
+    std::fs::write(home.path().join("c"), b"no directory").unwrap();
+    let all = [
+        wanted("a", "last"),
+        wanted("b", "work/../../a/last"),
+        wanted("../d", "last"),
+        wanted("c", "last"),
+        wanted("d", "work"),
+        wanted("e", "last"),
+    ];
+    let done = lay_out_all(home.path(), &all);
+    let done: Vec<bool> = done.iter().map(io::Result::is_ok).collect();
+    assert_eq!(done, [true, false, false, false, false, true]);
+    for name in ["a", "e"] {
+        let job = Direct::new(&home.path().join(name));
+        for file in &files {
+            assert_eq!(text(&job, &file.path, 0, 2000), file.bytes);
+        }
+        assert_eq!(text(&job, "last", 0, 9), b"last");
+        let left = std::fs::read_dir(home.path().join(name)).unwrap();
+        assert_eq!(left.count(), 3, "{name} has logs, work and last");
+    }
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 4);
+    assert!(lay_out_all(home.path(), &[]).is_empty());
 }
 
 #[test]

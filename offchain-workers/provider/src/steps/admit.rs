@@ -6,6 +6,7 @@ use crate::{
     library::{Prepared, Unusable},
     local::{Admission, LocalJob, Room},
     policy::{Outside, StepError},
+    records::Claim,
 };
 use ve_envelope::{open, Binding};
 use virtengine_primitives::hpc::DeclineReason;
@@ -35,21 +36,24 @@ impl Step<'_> {
                 Payload::Missing => return Err(missing()),
             },
         };
-        // A lease may have to wait for a member to be cleared, and nobody else waits for that. Who has no room takes no member.
-        let fits = prepared.and_then(|it| self.keep_room(local, &it).map(|()| it));
+        // Who has no room takes no member. A lease may have to wait for one to be cleared: meanwhile the room is others'.
+        let fits = prepared.and_then(|it| self.claim_room(&it).map(|_| it));
         let answer = match fits {
             Ok(prepared) => self.lease(local).await?.map(|()| prepared),
             Err(reason) => Err(reason),
         };
-        let _alone = self.context.records.admission().await;
-        let answer = answer.and_then(|prepared| self.keep_room(local, &prepared));
-        local.admission = Some(match answer {
-            Ok(()) => Admission::Accept,
+        // Held until the room is recorded.
+        let answer = answer.and_then(|prepared| self.claim_room(&prepared));
+        local.admission = Some(match &answer {
+            Ok((room, _)) => {
+                local.room = Some(room.clone());
+                Admission::Accept
+            }
             Err(reason) => {
                 (local.room, local.identity) = (None, None);
                 // Why may quote the payload, which is the customer's.
                 tracing::info!(job = self.id, ?reason, "declined");
-                Admission::Decline(reason)
+                Admission::Decline(*reason)
             }
         });
         self.context.records.put(local).await?;
@@ -60,15 +64,22 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Keeps room for the job's files out of what its customer may take on this cluster.
-    fn keep_room(&self, local: &mut LocalJob, prepared: &Prepared) -> Result<(), DeclineReason> {
+    /// Claims room for the job's files out of what its customer may take on this cluster, if that has a limit.
+    fn claim_room(&self, prepared: &Prepared) -> Result<(Room, Option<Claim>), DeclineReason> {
         let context = self.context;
-        let customer: [u8; 32] = *self.job.customer.as_ref();
         let inputs = prepared.inputs.iter().map(|input| input.plain_length);
         let bytes = inputs.fold(prepared.outputs.max_bytes, u64::saturating_add);
-        if let Some(quota) = context.settings.customer_quota {
-            let taken = context.records.room_of(self.cluster.id, &customer, self.id);
-            if taken.saturating_add(bytes) > quota {
+        let customer = *self.job.customer.as_ref();
+        let room = Room { customer, bytes };
+        let Some(quota) = context.settings.customer_quota else {
+            return Ok((room, None));
+        };
+        match context
+            .records
+            .claim(self.cluster.id, self.id, &room, quota)
+        {
+            Ok(claim) => Ok((room, Some(claim))),
+            Err(taken) => {
                 tracing::info!(
                     job = self.id,
                     bytes,
@@ -76,11 +87,9 @@ impl Step<'_> {
                     quota,
                     "the customer's jobs would take more disk than provider.customer_quota_mib"
                 );
-                return Err(DeclineReason::NoCapacity);
+                Err(DeclineReason::NoCapacity)
             }
         }
-        local.room = Some(Room { customer, bytes });
-        Ok(())
     }
 
     /// What is accepted must have somebody to run as. While every member of the pool is somebody else's, another cluster

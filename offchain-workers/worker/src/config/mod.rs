@@ -365,14 +365,17 @@ fn decode_hex(digits: &str, to: &mut [u8; 32]) -> bool {
     })
 }
 
+/// Most steps at once. Each may hold one thread that waits for another one, of 512.
+const MOST_STEPS: usize = 200;
+
 fn provider(check: &Checker<'_>, raw: RawProvider) -> Result<Provider, ConfigError> {
     let message = "provider.clusters: name at least one [[provider.clusters]]";
     check.ensure(&raw.clusters, !raw.clusters.get_ref().is_empty(), message)?;
     let clusters = cluster::clusters(check, raw.clusters.into_inner())?;
     if let Some(parallel) = &raw.parallel {
-        // Each may hold one thread that waits for another one, of 512.
-        let message = "provider.parallel: must be between 1 and 200";
-        check.ensure(parallel, (1..=200).contains(parallel.get_ref()), message)?;
+        let message = format!("provider.parallel: must be between 1 and {MOST_STEPS}");
+        let some = (1..=MOST_STEPS).contains(parallel.get_ref());
+        check.ensure(parallel, some, &message)?;
     }
     Ok(Provider {
         clusters,
@@ -387,7 +390,7 @@ fn provider(check: &Checker<'_>, raw: RawProvider) -> Result<Provider, ConfigErr
         retention: Duration::from_secs(raw.retention_s.unwrap_or(24 * 3600)),
         input_grace: Duration::from_secs(raw.input_grace_s.unwrap_or(60)),
         drain: Duration::from_secs(raw.drain_s.unwrap_or(30)),
-        parallel: raw.parallel.map_or(128, Spanned::into_inner),
+        parallel: raw.parallel.map_or(MOST_STEPS, Spanned::into_inner),
         customer_quota: raw
             .customer_quota_mib
             .map(|mib| mib.saturating_mul(1 << 20)),

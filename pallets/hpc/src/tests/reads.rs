@@ -29,6 +29,12 @@ fn jobs_should_come_in_pages_in_order_of_number() {
         assert_eq!(numbers(Hpc::jobs_of(BOB, None)), vec![0u64; 0]);
         assert_eq!(numbers(Hpc::open_jobs(1, None)), vec![0u64; 0]);
         assert_eq!(Hpc::next_job(), 131);
+
+        let some = [jobs[3], 1_000, jobs[1], jobs[3]].map(|id| (id, Hpc::job(id)));
+        let (ids, answers): (Vec<_>, Vec<_>) = some.into_iter().unzip();
+        assert_eq!(Hpc::jobs(ids), answers);
+        assert!(answers[1].is_none() && answers[2].is_some());
+        assert_eq!(Hpc::jobs(jobs.clone()).len(), 100);
     });
 }
 

@@ -31,7 +31,7 @@ const VE: Balance = 1_000_000_000_000;
 /// Jobs bought in one transaction.
 const BATCH: usize = 40;
 /// Jobs that may wait for the worker to take them: what it does not accept in time expires.
-const WAITING: usize = 1_000;
+const WAITING: usize = 2_000;
 /// How long the worker may take for the next job.
 const FILL: Duration = Duration::from_secs(120);
 /// Open jobs that may have come to their time limit before the last one was bought.
