@@ -11,7 +11,7 @@ use std::{
 use ve_templates::{JobContext, Library, Wanted, CHECKPOINT_DIR, INPUT_DIR, OUTPUT_DIR};
 
 /// Longest wait for anything; a busy machine may take it.
-const PATIENCE: Duration = Duration::from_secs(400);
+const PATIENCE: Duration = Duration::from_secs(600);
 /// The first of the pool of users that the cluster's script makes.
 const USER: &str = "ve-job-1";
 

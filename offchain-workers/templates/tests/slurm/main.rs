@@ -147,10 +147,15 @@ fn templates_that_need_more_packages_should_give_their_documented_results_when_a
         checkpoint.has_checkpoint("state.json").then_some(())
     });
     checkpoint.control("requeue");
+    // Beside other tests its threads wait for each other much longer than by themselves.
+    let unhurried = Wanted {
+        walltime: Some(360),
+        ..cpus(2)
+    };
     let water = cluster.submit(
         "water",
         &["picoseconds=4", "frames=80"],
-        cpus(2),
+        unhurried,
         &["box.gro"],
     );
     let python = cluster.submit(
