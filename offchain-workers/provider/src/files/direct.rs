@@ -28,11 +28,7 @@ impl Direct {
 
 impl JobFiles for Direct {
     fn lay_out(&self, directories: &[&str], files: &[PlacedFile]) -> io::Result<()> {
-        let (home, name) = (self.root.parent(), self.root.file_name());
-        let (Some(home), Some(name)) = (home, name.and_then(|n| n.to_str())) else {
-            return Err(io::ErrorKind::InvalidInput.into());
-        };
-        let wanted = LayOut::new(name, directories, files);
+        let (home, wanted) = LayOut::at(&self.root, directories, files)?;
         lay_out_all(home, &[wanted]).into_iter().collect()
     }
 

@@ -37,6 +37,21 @@ impl LayOut {
         }
     }
 
+    /// For the job's directory at `root`, beside the directory that it lies in.
+    pub(super) fn at<'a>(
+        root: &'a Path,
+        directories: &[&str],
+        files: &[PlacedFile],
+    ) -> io::Result<(&'a Path, Self)> {
+        match (
+            root.parent(),
+            root.file_name().and_then(|name| name.to_str()),
+        ) {
+            (Some(home), Some(name)) => Ok((home, Self::new(name, directories, files))),
+            _ => Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+
     pub(super) fn read(from: &mut dyn Read) -> io::Result<Vec<Self>> {
         let mut bytes = Vec::new();
         from.read_to_end(&mut bytes)?;

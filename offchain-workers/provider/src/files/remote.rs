@@ -388,16 +388,13 @@ impl AsMember {
 
 impl JobFiles for AsMember {
     fn lay_out(&self, directories: &[&str], files: &[PlacedFile]) -> io::Result<()> {
-        let (home, name) = (self.root.parent(), self.root.file_name());
-        let (Some(home), Some(name)) = (home, name.and_then(|n| n.to_str())) else {
-            return Err(io::ErrorKind::InvalidInput.into());
-        };
+        let (home, wanted) = LayOut::at(&self.root, directories, files)?;
         let waiting = self.agent.lay_outs.of(&self.member.user);
         let ask = |wanted: Vec<LayOut>| async move {
             // Only threads that may wait come here.
             self.agent.lay_out(&self.member, home, &wanted, self.until)
         };
-        let answer = waiting.put(LayOut::new(name, directories, files), ask);
+        let answer = waiting.put(wanted, ask);
         let interrupted = || Err(io::ErrorKind::Interrupted.into());
         futures::executor::block_on(answer).unwrap_or_else(interrupted)
     }
