@@ -1,4 +1,7 @@
 //! Calls to the chain: gathered from all jobs into batches, and what follows from their outcomes.
+//!
+//! A call is as good as done when it is in a block; until it is final, only its own jobs wait. So what is limited, and
+//! what decides whether few calls wait for more to go with them, are the batches that are in no block yet.
 
 use crate::{
     context::{now_ms, Context},
@@ -7,24 +10,68 @@ use crate::{
     view::{Batch, Snapshot},
 };
 use sp_core::H256;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 use virtengine_primitives::{
     billing::UsageReport,
     hpc::{DeclineReason, JobEnd, JobProgress, MAX_BATCH},
     AgreementId, Moment,
 };
 
-/// Most batches on their way at once. What finds no room is decided again when one has arrived.
+/// Most batches on their way to a block at once. What finds no room is decided again when one has arrived.
 const BATCHES: usize = 16;
+
+/// Batches on their way to a block, by name. Clones count together.
+#[derive(Clone, Default)]
+pub(crate) struct Outgoing(Arc<Mutex<BTreeMap<&'static str, usize>>>);
+
+/// One of them, until it is dropped.
+pub(crate) struct Way {
+    name: &'static str,
+    outgoing: Outgoing,
+}
+
+impl Outgoing {
+    /// A batch sets out.
+    pub(crate) fn enter(&self, batch: &Batch) -> Way {
+        let (name, outgoing) = (batch.name(), self.clone());
+        *self.counts().entry(name).or_default() += 1;
+        Way { name, outgoing }
+    }
+
+    fn counts(&self) -> MutexGuard<'_, BTreeMap<&'static str, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn any(&self, name: &str) -> bool {
+        self.counts().get(name).is_some_and(|count| *count > 0)
+    }
+
+    /// How many more may set out now.
+    fn room(&self) -> usize {
+        BATCHES.saturating_sub(self.counts().values().sum())
+    }
+}
+
+impl Drop for Way {
+    fn drop(&mut self) {
+        if let Some(count) = self.outgoing.counts().get_mut(self.name) {
+            *count = count.saturating_sub(1);
+        }
+    }
+}
 
 /// Calls gathered in one round, by what waits least well.
 #[derive(Default)]
 pub(crate) struct Calls {
     open_evidence: Vec<(AgreementId, H256)>,
+    accept: Vec<AgreementId>,
+    decline: Vec<(AgreementId, DeclineReason)>,
     complete: Vec<(AgreementId, JobEnd)>,
     report: Vec<(AgreementId, UsageReport)>,
     update: Vec<(AgreementId, JobProgress)>,
-    accept: Vec<AgreementId>,
-    decline: Vec<(AgreementId, DeclineReason)>,
 }
 
 impl Calls {
@@ -56,8 +103,9 @@ impl Calls {
         None
     }
 
-    /// As batches, when `on_their_way` are already.
-    pub(crate) fn into_batches(self, on_their_way: usize) -> impl Iterator<Item = Batch> {
+    /// As batches. Nobody waits for how far a job is and what it has used: as long as a batch that says so is `outgoing`,
+    /// the next one sets out only when it is full.
+    pub(crate) fn into_batches(self, outgoing: &Outgoing) -> Vec<Batch> {
         fn chunks<T: Clone>(
             items: &[T],
             batch: fn(Vec<T>) -> Batch,
@@ -66,15 +114,17 @@ impl Calls {
                 .chunks(MAX_BATCH as usize)
                 .map(move |c| batch(c.to_vec()))
         }
-        let batches: Vec<_> = chunks(&self.open_evidence, Batch::OpenEvidence)
-            .chain(chunks(&self.complete, Batch::Complete))
+        let full =
+            |batch: &Batch| batch.jobs().len() == MAX_BATCH as usize || !outgoing.any(batch.name());
+        let patient = chunks(&self.complete, Batch::Complete)
             .chain(chunks(&self.report, Batch::Report))
-            .chain(chunks(&self.update, Batch::Update))
+            .chain(chunks(&self.update, Batch::Update));
+        chunks(&self.open_evidence, Batch::OpenEvidence)
             .chain(chunks(&self.accept, Batch::Accept))
             .chain(chunks(&self.decline, Batch::Decline))
-            .take(BATCHES.saturating_sub(on_their_way))
-            .collect();
-        batches.into_iter()
+            .chain(patient.filter(full))
+            .take(outgoing.room())
+            .collect()
     }
 }
 
@@ -221,5 +271,61 @@ impl Context {
         local.outgoing = None;
         local.reported_at = Some(now_ms());
         self.records.put(&local).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn updates(count: u64) -> impl Iterator<Item = (AgreementId, Action)> {
+        (0..count).map(|job| (job, Action::Update(JobProgress::Queued)))
+    }
+
+    fn accepts(count: u64) -> impl Iterator<Item = (AgreementId, Action)> {
+        (0..count).map(|job| (job, Action::Accept))
+    }
+
+    fn batches(
+        actions: impl Iterator<Item = (AgreementId, Action)>,
+        outgoing: &Outgoing,
+    ) -> Vec<Batch> {
+        let mut calls = Calls::default();
+        for (job, action) in actions {
+            assert_eq!(calls.take(job, action, None), None);
+        }
+        calls.into_batches(outgoing)
+    }
+
+    fn sizes(batches: &[Batch]) -> Vec<(&'static str, usize)> {
+        let size = |batch: &Batch| (batch.name(), batch.jobs().len());
+        batches.iter().map(size).collect()
+    }
+
+    #[test]
+    fn few_updates_should_wait_for_more_only_while_others_are_in_no_block() {
+        let outgoing = Outgoing::default();
+        let first = batches(updates(3), &outgoing);
+        assert_eq!(sizes(&first), [("update", 3)]);
+        let way = outgoing.enter(&first[0]);
+        assert_eq!(sizes(&batches(updates(63), &outgoing)), []);
+        let more = batches(updates(65).chain(accepts(1)), &outgoing);
+        assert_eq!(sizes(&more), [("accept", 1), ("update", 64)]);
+        drop(way);
+        let rest = batches(updates(65), &outgoing);
+        assert_eq!(sizes(&rest), [("update", 64), ("update", 1)]);
+    }
+
+    #[test]
+    fn acceptance_should_wait_for_nothing_but_room() {
+        let outgoing = Outgoing::default();
+        let one = batches(accepts(1), &outgoing);
+        let mut ways: Vec<_> = (1..BATCHES).map(|_| outgoing.enter(&one[0])).collect();
+        assert_eq!(sizes(&batches(accepts(65), &outgoing)), [("accept", 64)]);
+        ways.push(outgoing.enter(&one[0]));
+        assert_eq!(sizes(&batches(accepts(65), &outgoing)), []);
+        ways.clear();
+        let all = batches(accepts(64 * BATCHES as u64 + 1), &outgoing);
+        assert_eq!(all.len(), BATCHES);
     }
 }

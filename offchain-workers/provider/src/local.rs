@@ -76,7 +76,7 @@ pub struct LocalJob {
     /// Room on disk that is kept for it until its record goes.
     #[serde(default)]
     pub room: Option<Room>,
-    /// Inputs lie checked and opened in the work directory.
+    /// All inputs, if there are any, lie checked and opened in the work directory.
     #[serde(default)]
     pub staged: bool,
     /// When an input was first found missing, to give its upload some time.

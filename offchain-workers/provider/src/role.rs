@@ -6,7 +6,7 @@
 //! changed: the decision itself is a pure function and is made for every job, out of what is known.
 
 use crate::{
-    calls::Calls,
+    calls::{Calls, Outgoing},
     context::{now_ms, Context},
     local::LocalJob,
     looks::Looks,
@@ -21,7 +21,7 @@ use std::{
     panic::AssertUnwindSafe,
     sync::{
         atomic::{AtomicBool, Ordering},
-        Arc,
+        Arc, Mutex, PoisonError,
     },
     time::{Duration, Instant},
 };
@@ -59,6 +59,8 @@ pub struct Role {
     tasks: JoinSet<Done>,
     /// How many of the tasks send calls.
     sending: usize,
+    /// Which calls are in no block yet.
+    outgoing: Outgoing,
     watch: Watch,
     /// Jobs with a step or a call under way.
     busy: HashSet<AgreementId>,
@@ -102,6 +104,7 @@ impl Role {
             context: Arc::new(context),
             tasks: JoinSet::new(),
             sending: 0,
+            outgoing: Outgoing::default(),
             watch: Watch::default(),
             busy: HashSet::new(),
             accepting: HashMap::new(),
@@ -323,8 +326,7 @@ impl Role {
                 }
             }
         }
-        let batches: Vec<_> = calls.into_batches(self.sending).collect();
-        for batch in batches {
+        for batch in calls.into_batches(&self.outgoing) {
             self.send(batch);
         }
         Ok(())
@@ -491,11 +493,13 @@ impl Role {
             }
         };
         self.sending += 1;
+        let way = Mutex::new(Some(self.outgoing.enter(&batch)));
         let careful = self.unwritable.is_some();
         let notify = self.included.clone();
         self.tasks.spawn(async move {
             let included = || {
                 seen.store(true, Ordering::SeqCst);
+                way.lock().unwrap_or_else(PoisonError::into_inner).take();
                 notify.notify_one();
             };
             let results = AssertUnwindSafe(context.send(batch, careful, &included)).catch_unwind();

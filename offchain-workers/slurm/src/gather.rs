@@ -8,7 +8,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, Semaphore};
 
 /// What to say when [`Gather::put`] gave none.
 pub(crate) const INTERRUPTED: &str = "the question was interrupted";
@@ -25,19 +25,25 @@ struct Waiting<Q, A> {
 #[derive(Debug)]
 pub struct Gather<Q, A> {
     waiting: Mutex<Vec<Waiting<Q, A>>>,
-    turn: tokio::sync::Mutex<()>,
+    turns: Semaphore,
 }
 
 impl<Q, A> Default for Gather<Q, A> {
+    /// One exchange at a time.
     fn default() -> Self {
-        Self {
-            waiting: Mutex::default(),
-            turn: tokio::sync::Mutex::default(),
-        }
+        Self::with_turns(1)
     }
 }
 
 impl<Q, A> Gather<Q, A> {
+    /// So many exchanges at a time.
+    pub fn with_turns(turns: usize) -> Self {
+        Self {
+            waiting: Mutex::default(),
+            turns: Semaphore::new(turns),
+        }
+    }
+
     fn waiting(&self) -> MutexGuard<'_, Vec<Waiting<Q, A>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -54,10 +60,10 @@ impl<Q, A> Gather<Q, A> {
         let _leave = Leave(self);
         let (answer, mut answered) = oneshot::channel();
         self.waiting().push(Waiting { question, answer });
-        let _turn = tokio::select! {
+        let turn = tokio::select! {
             biased;
             answer = &mut answered => return answer.ok(),
-            turn = self.turn.lock() => turn,
+            turn = self.turns.acquire() => turn.ok()?,
         };
         loop {
             match answered.try_recv() {
@@ -72,6 +78,11 @@ impl<Q, A> Gather<Q, A> {
                     questions.push(question);
                     answers.push(answer);
                 }
+            }
+            if questions.is_empty() {
+                // Somebody else asks, this question among others.
+                drop(turn);
+                return answered.await.ok();
             }
             for (answer, found) in answers.into_iter().zip(ask(questions).await) {
                 // Whoever does not wait any more needs none.

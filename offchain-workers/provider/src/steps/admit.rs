@@ -42,11 +42,13 @@ impl Step<'_> {
             Ok(prepared) => self.lease(local).await?.map(|()| prepared),
             Err(reason) => Err(reason),
         };
+        let no_inputs = answer.as_ref().is_ok_and(|it| it.inputs.is_empty());
         // Held until the room is recorded.
         let answer = answer.and_then(|prepared| self.claim_room(&prepared));
         local.admission = Some(match &answer {
             Ok((room, _)) => {
                 local.room = Some(room.clone());
+                local.staged = no_inputs;
                 Admission::Accept
             }
             Err(reason) => {

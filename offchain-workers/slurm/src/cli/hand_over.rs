@@ -5,12 +5,13 @@ use std::{io, sync::Arc};
 use super::{
     in_state_dir, refusal,
     runner::{Said, Trouble},
-    strings, SlurmCli,
+    strings, SlurmCli, ON_ITS_WAY,
 };
 use crate::{
     handles::Held,
     scheduler::SubmitError,
     slurm::{Request, SlurmJobId},
+    types::{Lookup, SchedulerJobId},
 };
 
 /// Most bytes of batch scripts in one session, but for one that is longer by itself.
@@ -23,7 +24,50 @@ pub(super) struct HandOver {
     pub held: Held,
 }
 
+impl HandOver {
+    /// What it became without being handed over now; `None`: it is nowhere, and not on its way.
+    fn earlier(&self, found: Lookup) -> Result<Option<SchedulerJobId>, SubmitError> {
+        match found {
+            Lookup::Absent => {}
+            Lookup::Found(ids) => {
+                self.held.remove().map_err(in_state_dir)?;
+                let first = ids.into_iter().next();
+                let first = first.ok_or_else(|| SubmitError::Unknown("found, but what?".into()));
+                return first.map(Some);
+            }
+            Lookup::Unknown(reason) => return Err(SubmitError::Unavailable(reason)),
+        }
+        match self.held.may_be_on_its_way().map_err(in_state_dir)? {
+            true => Err(SubmitError::Unknown(ON_ITS_WAY.to_owned())),
+            false => Ok(None),
+        }
+    }
+}
+
 impl SlurmCli {
+    /// Hands over those that are nowhere yet. They are looked for while their handles are held, all in one look.
+    pub(super) async fn hand_over_absent(
+        &self,
+        all: Vec<HandOver>,
+    ) -> Vec<Result<SchedulerJobId, SubmitError>> {
+        let handles = all.iter().map(|one| one.request.name.clone()).collect();
+        let found = self.search_all(handles).await;
+        let (mut absent, mut earlier) = (Vec::new(), Vec::new());
+        for (one, found) in all.into_iter().zip(found) {
+            let answer = one.earlier(found).transpose();
+            if answer.is_none() {
+                absent.push(one);
+            }
+            earlier.push(answer);
+        }
+        let mut now = self.hand_over(absent).await.into_iter();
+        let untold = || Err(SubmitError::Unknown("no answer".to_owned()));
+        let answer = |earlier: Option<_>| {
+            earlier.unwrap_or_else(|| now.next().map_or_else(untold, |id| Ok((&id?).into())))
+        };
+        earlier.into_iter().map(answer).collect()
+    }
+
     /// `sbatch` for each, one after the other. What is refused is nobody else's matter; when SLURM does not answer, those
     /// that come after are not tried.
     pub(super) async fn hand_over(

@@ -41,6 +41,8 @@ use runner::{Runner, Said, Trouble};
 
 /// Jobs asked about in one command: their ids must fit on a command line.
 const IDS_AT_ONCE: usize = 2_000;
+/// Sessions at once in which jobs are handed over: most of the time each waits for slurmctld.
+const SESSIONS: usize = 2;
 /// How long `attempts` waits for accounting to show what slurmctld knows.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// What makes times unix seconds, and lists of array tasks whole.
@@ -74,8 +76,8 @@ pub struct SlurmCli {
     restarts: Arc<Mutex<HashMap<u32, (u64, u32)>>>,
     /// Handles that are to be looked for.
     looked_for: Arc<Gather<String, Lookup>>,
-    /// What is to be handed over.
-    handed_over: Arc<Gather<HandOver, Result<SlurmJobId, SubmitError>>>,
+    /// What is to be handed over, unless it is there.
+    handed_over: Arc<Gather<HandOver, Result<SchedulerJobId, SubmitError>>>,
 }
 
 impl SlurmCli {
@@ -92,7 +94,7 @@ impl SlurmCli {
             empty_at: Arc::default(),
             restarts: Arc::default(),
             looked_for: Arc::default(),
-            handed_over: Arc::default(),
+            handed_over: Arc::new(Gather::with_turns(SESSIONS)),
         })
     }
 
@@ -266,22 +268,12 @@ impl Scheduler for SlurmCli {
         let request = self.request(spec)?;
         let held = self.handles.take(&spec.handle).await;
         let held = held.map_err(in_state_dir)?;
-        match self.search(&spec.handle).await {
-            Lookup::Absent => {}
-            Lookup::Found(ids) => {
-                held.remove().map_err(in_state_dir)?;
-                let first = ids.into_iter().next();
-                return first.ok_or_else(|| SubmitError::Unknown("found, but what?".to_owned()));
-            }
-            Lookup::Unknown(reason) => return Err(SubmitError::Unavailable(reason)),
-        }
-        if held.may_be_on_its_way().map_err(in_state_dir)? {
-            return Err(SubmitError::Unknown(ON_ITS_WAY.to_owned()));
-        }
         let one = HandOver { request, held };
-        let answer = self.handed_over.put(one, |all| self.hand_over(all)).await;
-        let answer = answer.unwrap_or_else(|| Err(SubmitError::Unknown(INTERRUPTED.to_owned())));
-        answer.map(|id| (&id).into())
+        let answer = self
+            .handed_over
+            .put(one, |all| self.hand_over_absent(all))
+            .await;
+        answer.unwrap_or_else(|| Err(SubmitError::Unknown(INTERRUPTED.to_owned())))
     }
 
     async fn find(&self, handle: &str) -> Lookup {

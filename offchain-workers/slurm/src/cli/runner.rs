@@ -1,6 +1,12 @@
 //! Runs one command on the cluster: here or over SSH, as the worker's user or another, always bounded.
 
-use std::{fmt::Write, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
+use std::{
+    fmt::Write,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::Arc,
+    time::Duration,
+};
 
 use nix::{
     sys::signal::{killpg, Signal},
@@ -19,6 +25,8 @@ use crate::{scheduler::SubmitError, slurm::wrapper::quoted};
 const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
 /// Most of what a command complains about that is kept; of several, of all together.
 const MAX_COMPLAINT: u64 = 64 * 1024;
+/// Where `sudo` and OpenSSH are.
+const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// Commands at once.
 const AT_ONCE: usize = 8;
 /// How long after the first one the last of several programs may begin.
@@ -352,11 +360,11 @@ struct Ended {
 }
 
 fn command(argv: &[String]) -> Command {
-    let mut command = Command::new(argv.first().map_or("", String::as_str));
+    let mut command = Command::new(found(argv.first().map_or("", String::as_str)));
     command
         .args(argv.iter().skip(1))
         .env_clear()
-        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("PATH", PATH)
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -364,6 +372,13 @@ fn command(argv: &[String]) -> Command {
         .process_group(0)
         .kill_on_drop(true);
     command
+}
+
+/// A program on [`PATH`]. To look for it itself, the standard library would fork, and copy what this process has in memory.
+fn found(program: &str) -> PathBuf {
+    let mut all = PATH.split(':').map(|dir| Path::new(dir).join(program));
+    all.find(|path| path.exists())
+        .unwrap_or_else(|| program.into())
 }
 
 /// A program for `bash` that runs others one after the other. After each it marks both outputs, the standard one with the
@@ -437,11 +452,11 @@ impl Drop for Begun {
         else {
             return;
         };
-        let killer = std::process::Command::new("sudo")
+        let killer = std::process::Command::new(found("sudo"))
             .args(["-n", "-u", user, "--", "kill", "-KILL", "--"])
             .arg(format!("-{group}"))
             .env_clear()
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("PATH", PATH)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
