@@ -114,7 +114,7 @@ impl Calls {
                 .chunks(MAX_BATCH as usize)
                 .map(move |c| batch(c.to_vec()))
         }
-        let full =
+        let goes =
             |batch: &Batch| batch.jobs().len() == MAX_BATCH as usize || !outgoing.any(batch.name());
         let patient = chunks(&self.complete, Batch::Complete)
             .chain(chunks(&self.report, Batch::Report))
@@ -122,7 +122,7 @@ impl Calls {
         chunks(&self.open_evidence, Batch::OpenEvidence)
             .chain(chunks(&self.accept, Batch::Accept))
             .chain(chunks(&self.decline, Batch::Decline))
-            .chain(patient.filter(full))
+            .chain(patient.filter(goes))
             .take(outgoing.room())
             .collect()
     }

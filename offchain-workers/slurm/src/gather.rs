@@ -136,6 +136,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn question_should_be_asked_beside_others_when_there_are_more_turns() {
+        let gather = Gather::with_turns(2);
+        let (asked, open) = (Mutex::new(Vec::new()), Semaphore::new(0));
+        let ask = |questions: Vec<usize>| {
+            asked.lock().unwrap().push(questions.clone());
+            async {
+                open.acquire().await.unwrap().forget();
+                questions
+            }
+        };
+        let mut all = Box::pin(join_all((0..4).map(|n| gather.put(n, ask))));
+        assert!(all.as_mut().now_or_never().is_none());
+        assert_eq!(*asked.lock().unwrap(), [vec![0], vec![1]]);
+        // Whoever has the turn now asks for the last as well, which then has a turn and nothing to ask.
+        open.add_permits(1);
+        assert!(all.as_mut().now_or_never().is_none());
+        open.add_permits(1);
+        assert!(all.as_mut().now_or_never().is_none());
+        assert_eq!(*asked.lock().unwrap(), [vec![0], vec![1], vec![2, 3]]);
+        open.add_permits(1);
+        assert_eq!(all.await, [0, 1, 2, 3].map(Some));
+        assert_eq!(asked.into_inner().unwrap().len(), 3);
+    }
+
+    #[tokio::test]
     async fn question_should_be_put_again_when_whoever_asked_was_interrupted() {
         let gather = Arc::new(Gather::<u8, u8>::default());
         let asked = Arc::new(AtomicUsize::new(0));

@@ -42,7 +42,7 @@ pub async fn rows(progress: Progress, by: By, options: &Options) -> Result<Vec<R
     let mut series = Series::default();
     let begun = Instant::now();
     let filled = {
-        let watched = series.watch(&bench.market, || in_slurm(&slurm));
+        let watched = series.watch(&bench.market, (BEFORE, all), || in_slurm(&slurm));
         tokio::select! {
             filled = jobs::fill(bench, all, &mut made) => filled,
             stopped = watched => Err(stopped),
