@@ -67,7 +67,7 @@ impl Series {
             let there = |handed_over: u32| {
                 let between = before < handed_over && handed_over < all;
                 match self.0.last() {
-                    Some(last) if between && self.0.len() % ASKED != 0 => {
+                    Some(last) if between && !self.0.len().is_multiple_of(ASKED) => {
                         Ok(last.in_slurm.max(handed_over))
                     }
                     _ => in_slurm(),
