@@ -10,10 +10,7 @@ use crate::{
     view::{Batch, Snapshot},
 };
 use sp_core::H256;
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Weak};
 use virtengine_primitives::{
     billing::UsageReport,
     hpc::{DeclineReason, JobEnd, JobProgress, MAX_BATCH},
@@ -23,43 +20,30 @@ use virtengine_primitives::{
 /// Most batches on their way to a block at once. What finds no room is decided again when one has arrived.
 const BATCHES: usize = 16;
 
-/// Batches on their way to a block, by name. Clones count together.
-#[derive(Clone, Default)]
-pub(crate) struct Outgoing(Arc<Mutex<BTreeMap<&'static str, usize>>>);
-
-/// One of them, until it is dropped.
-pub(crate) struct Way {
-    name: &'static str,
-    outgoing: Outgoing,
-}
+/// Batches on their way to a block: the name of each, for as long as whoever sends it holds it.
+#[derive(Default)]
+pub(crate) struct Outgoing(Vec<Weak<&'static str>>);
 
 impl Outgoing {
-    /// A batch sets out.
-    pub(crate) fn enter(&self, batch: &Batch) -> Way {
-        let (name, outgoing) = (batch.name(), self.clone());
-        *self.counts().entry(name).or_default() += 1;
-        Way { name, outgoing }
+    /// A batch sets out, until what this returns is dropped.
+    pub(crate) fn enter(&mut self, batch: &Batch) -> Arc<&'static str> {
+        self.0.retain(|name| name.strong_count() > 0);
+        let name = Arc::new(batch.name());
+        self.0.push(Arc::downgrade(&name));
+        name
     }
 
-    fn counts(&self) -> MutexGuard<'_, BTreeMap<&'static str, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.0.iter().filter_map(Weak::upgrade).map(|name| *name)
     }
 
     fn any(&self, name: &str) -> bool {
-        self.counts().get(name).is_some_and(|count| *count > 0)
+        self.names().any(|outgoing| outgoing == name)
     }
 
     /// How many more may set out now.
     fn room(&self) -> usize {
-        BATCHES.saturating_sub(self.counts().values().sum())
-    }
-}
-
-impl Drop for Way {
-    fn drop(&mut self) {
-        if let Some(count) = self.outgoing.counts().get_mut(self.name) {
-            *count = count.saturating_sub(1);
-        }
+        BATCHES.saturating_sub(self.names().count())
     }
 }
 
@@ -103,8 +87,8 @@ impl Calls {
         None
     }
 
-    /// As batches. Nobody waits for how far a job is and what it has used: as long as a batch that says so is `outgoing`,
-    /// the next one sets out only when it is full.
+    /// As batches. That a job went on, what it has used and that it ended can wait for one more block: as long as a batch
+    /// that says so is `outgoing`, the next one of its kind sets out only when it is full.
     pub(crate) fn into_batches(self, outgoing: &Outgoing) -> Vec<Batch> {
         fn chunks<T: Clone>(
             items: &[T],
@@ -304,7 +288,7 @@ mod tests {
 
     #[test]
     fn few_updates_should_wait_for_more_only_while_others_are_in_no_block() {
-        let outgoing = Outgoing::default();
+        let mut outgoing = Outgoing::default();
         let first = batches(updates(3), &outgoing);
         assert_eq!(sizes(&first), [("update", 3)]);
         let way = outgoing.enter(&first[0]);
@@ -318,7 +302,7 @@ mod tests {
 
     #[test]
     fn acceptance_should_wait_for_nothing_but_room() {
-        let outgoing = Outgoing::default();
+        let mut outgoing = Outgoing::default();
         let one = batches(accepts(1), &outgoing);
         let mut ways: Vec<_> = (1..BATCHES).map(|_| outgoing.enter(&one[0])).collect();
         assert_eq!(sizes(&batches(accepts(65), &outgoing)), [("accept", 64)]);
