@@ -22,23 +22,23 @@ const BATCHES: usize = 16;
 
 /// Batches on their way to a block: the name of each, for as long as whoever sends it holds it.
 #[derive(Default)]
-pub(crate) struct Outgoing(Vec<Weak<&'static str>>);
+pub(crate) struct Outgoing(Vec<Weak<str>>);
 
 impl Outgoing {
     /// A batch sets out, until what this returns is dropped.
-    pub(crate) fn enter(&mut self, batch: &Batch) -> Arc<&'static str> {
+    pub(crate) fn enter(&mut self, batch: &Batch) -> Arc<str> {
         self.0.retain(|name| name.strong_count() > 0);
-        let name = Arc::new(batch.name());
+        let name = Arc::from(batch.name());
         self.0.push(Arc::downgrade(&name));
         name
     }
 
-    fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
-        self.0.iter().filter_map(Weak::upgrade).map(|name| *name)
+    fn names(&self) -> impl Iterator<Item = Arc<str>> + '_ {
+        self.0.iter().filter_map(Weak::upgrade)
     }
 
     fn any(&self, name: &str) -> bool {
-        self.names().any(|outgoing| outgoing == name)
+        self.names().any(|outgoing| *outgoing == *name)
     }
 
     /// How many more may set out now.
